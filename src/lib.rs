@@ -1,0 +1,5 @@
+//! Receives the webhook notifications of App Store Connect, and gets every one of them handled.
+
+pub mod clock;
+pub mod secret;
+pub mod shutdown;
