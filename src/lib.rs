@@ -1,6 +1,7 @@
 //! Receives the webhook notifications of App Store Connect, and gets every one of them handled.
 
 pub mod clock;
+pub mod event;
 pub mod secret;
 pub mod shutdown;
 pub mod signature;
