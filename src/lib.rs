@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod event;
+pub mod inbox;
 pub mod secret;
 pub mod shutdown;
 pub mod signature;

@@ -1,0 +1,131 @@
+//! A store in memory: for tests, here and in programs that embed the crate.
+//!
+//! It keeps every promise of [`Store`] but one: what it holds ends with the process. It is written to be read, not to be fast:
+//! where SQLite has an index, this walks.
+
+mod state;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use self::state::{State, is_unparsed, meets};
+use super::{
+    Accepted, Arrival, Claim, Claimed, Content, DispatchState, Finish, Identity, Owed, ReceiptId, Store, StoreError,
+    query::{DispatchRecord, Listed, Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
+};
+
+/// A store that ends with the process.
+#[derive(Debug, Default)]
+pub struct Memory(Mutex<State>);
+
+impl Memory {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> Result<MutexGuard<'_, State>, StoreError> {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.closed { Err(StoreError::Unavailable("it has been closed".into())) } else { Ok(state) }
+    }
+}
+
+#[async_trait]
+impl Store for Memory {
+    async fn accept(&self, arrival: Arrival) -> Result<Accepted, StoreError> {
+        Ok(self.state()?.accept(arrival))
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
+        Ok(self.state()?.claim(&claim))
+    }
+
+    async fn finish(&self, finish: Finish) -> Result<bool, StoreError> {
+        Ok(self.state()?.finish(finish))
+    }
+
+    async fn release_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
+        Ok(self.state()?.release_expired(now))
+    }
+
+    async fn next_due(&self, handlers: &[Arc<str>]) -> Result<Option<Timestamp>, StoreError> {
+        let state = self.state()?;
+        let waiting = state.dispatches.iter().filter(|(_, owing)| owing.state == DispatchState::Waiting);
+        let asked_for = waiting.filter(|(_, owing)| handlers.contains(&owing.handler));
+        Ok(asked_for.filter(|(id, owing)| !state.is_behind(**id, owing)).map(|(_, owing)| owing.due_at).min())
+    }
+
+    async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError> {
+        let state = self.state()?;
+        let limit = page.limit.max(1);
+        let end = page.before.map_or(i64::MAX, |before| before.0);
+        let mut items: Vec<Listed> = state
+            .receipts
+            .range(..end)
+            .rev()
+            .map(|(id, (receipt, _))| Listed { receipt: receipt.clone(), dispatches: state.dispatches_of(*id) })
+            .filter(|listed| meets(listed, filter))
+            .take(limit.saturating_add(1))
+            .collect();
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|last| last.receipt.id);
+        Ok(Page { items, next })
+    }
+
+    async fn receipt(&self, id: ReceiptId) -> Result<Option<ReceiptRecord>, StoreError> {
+        let state = self.state()?;
+        Ok(state.receipts.get(&id.0).map(|(receipt, body)| ReceiptRecord {
+            receipt: receipt.clone(),
+            body: body.clone(),
+            dispatches: state
+                .dispatches
+                .iter()
+                .filter(|(_, owing)| owing.receipt == id.0)
+                .map(|(id, owing)| DispatchRecord { dispatch: owing.shown(*id), history: owing.history.clone() })
+                .collect(),
+        }))
+    }
+
+    async fn replay(&self, replay: &Replay, now: Timestamp) -> Result<u64, StoreError> {
+        Ok(self.state()?.replay(replay, now))
+    }
+
+    async fn unparsed(&self, after: Option<ReceiptId>, limit: usize) -> Result<Vec<(ReceiptId, String, Bytes)>, StoreError> {
+        let state = self.state()?;
+        let later = state.receipts.values().filter(|(receipt, _)| after.is_none_or(|after| receipt.id > after));
+        let unparsed = later.filter(|(receipt, _)| is_unparsed(&receipt.content)).take(limit);
+        Ok(unparsed.map(|(receipt, body)| (receipt.id, receipt.endpoint.clone(), body.clone())).collect())
+    }
+
+    async fn reparsed(
+        &self,
+        id: ReceiptId,
+        content: Content,
+        identity: Identity,
+        owed: Vec<Owed>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        Ok(self.state()?.reparsed(id, content, &identity, &owed, now))
+    }
+
+    async fn stats(&self, _now: Timestamp) -> Result<Stats, StoreError> {
+        Ok(self.state()?.stats())
+    }
+
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+        Ok(self.state()?.purge(before, limit))
+    }
+
+    async fn probe(&self, _now: Timestamp) -> Result<(), StoreError> {
+        self.state().map(drop)
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        Ok(())
+    }
+}

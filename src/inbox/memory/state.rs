@@ -1,0 +1,347 @@
+//! What the store in memory holds, and what each of its sentences does to it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::super::{
+    Accepted, Arrival, Attempt, AttemptResult, Claim, Claimed, Content, Dispatch, DispatchId, DispatchState, Finish, Identity,
+    Lease, Owed, Receipt, ReceiptId, Source, Verdict,
+    query::{EndpointStats, HandlerStats, Listed, Purged, ReceiptFilter, Replay, Stats},
+};
+use crate::signature::Proof;
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) receipts: BTreeMap<i64, (Receipt, Bytes)>,
+    pub(super) dispatches: BTreeMap<i64, Owing>,
+    identities: HashMap<i64, HashSet<[u8; 16]>>,
+    newest: BTreeMap<String, Timestamp>,
+    last_receipt: i64,
+    last_dispatch: i64,
+    pub(super) closed: bool,
+}
+
+/// A dispatch, with what only the store needs to know of it.
+#[derive(Debug)]
+pub(super) struct Owing {
+    pub(super) receipt: i64,
+    pub(super) handler: Arc<str>,
+    pub(super) state: DispatchState,
+    attempts: u32,
+    token: i64,
+    pub(super) due_at: Timestamp,
+    claimed_at: Timestamp,
+    lease_until: Timestamp,
+    line: Option<Line>,
+    pub(super) history: Vec<Attempt>,
+}
+
+/// Where a dispatch stands that is owed in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Line {
+    subject: (Option<String>, String),
+    place: Timestamp,
+}
+
+impl Line {
+    fn of(receipt: &Receipt) -> Option<Self> {
+        let Content::Event(summary) = &receipt.content else { return None };
+        let subject = (summary.subject_type.clone(), summary.subject_id.clone()?);
+        Some(Self { subject, place: summary.time.unwrap_or(receipt.received_at) })
+    }
+}
+
+impl Owing {
+    fn is_open(&self) -> bool {
+        matches!(self.state, DispatchState::Waiting | DispatchState::Claimed)
+    }
+
+    pub(super) fn shown(&self, id: i64) -> Dispatch {
+        Dispatch {
+            id: DispatchId(id),
+            receipt: ReceiptId(self.receipt),
+            handler: self.handler.to_string(),
+            state: self.state,
+            attempts: self.attempts,
+            due_at: (self.state == DispatchState::Waiting).then_some(self.due_at),
+        }
+    }
+
+    fn record(&mut self, started_at: Timestamp, took: Duration, result: AttemptResult, error: Option<String>) {
+        self.history.push(Attempt { number: self.attempts, started_at, took, result, error });
+    }
+
+    fn revive(&mut self, now: Timestamp) {
+        self.state = DispatchState::Waiting;
+        self.attempts = 0;
+        self.due_at = now;
+    }
+}
+
+impl State {
+    pub(super) fn accept(&mut self, arrival: Arrival) -> Accepted {
+        let Arrival { endpoint, received_at, due_at, proof, body, content, identity, owed } = arrival;
+        let same_id = !is_unparsed(&content) && self.identities.contains_key(&identity.event);
+        if !self.remember(&identity) {
+            return Accepted::Known;
+        }
+        self.last_receipt += 1;
+        let id = ReceiptId(self.last_receipt);
+        let (source, signature, secret) = match proof {
+            Proof::Signed { signature, secret } => (Source::Pushed, Some(signature), Some(secret)),
+            Proof::Fetched => (Source::Recovered, None, None),
+        };
+        let newest = self.newest.entry(endpoint.to_string()).or_insert(received_at);
+        *newest = received_at.max(*newest);
+        let receipt = Receipt {
+            id,
+            endpoint: endpoint.to_string(),
+            received_at,
+            source,
+            signature,
+            secret,
+            identity: identity.to_hex(),
+            content,
+            size: body.len() as u64,
+        };
+        self.receipts.insert(id.0, (receipt, body));
+        self.owe(id.0, &owed, due_at);
+        Accepted::New { receipt: id, same_id }
+    }
+
+    /// `false` if it was known.
+    fn remember(&mut self, identity: &Identity) -> bool {
+        self.identities.entry(identity.event).or_default().insert(identity.content)
+    }
+
+    fn owe(&mut self, receipt: i64, owed: &[Owed], due_at: Timestamp) -> u64 {
+        let line = self.receipts.get(&receipt).and_then(|(receipt, _)| Line::of(receipt));
+        let mut made = 0;
+        for Owed { handler, in_order } in owed {
+            if self.dispatches.values().any(|owing| owing.receipt == receipt && owing.handler == *handler) {
+                continue;
+            }
+            self.last_dispatch += 1;
+            let owing = Owing {
+                receipt,
+                handler: handler.clone(),
+                state: DispatchState::Waiting,
+                attempts: 0,
+                token: 0,
+                due_at,
+                claimed_at: due_at,
+                lease_until: due_at,
+                line: line.clone().filter(|_| *in_order),
+                history: Vec::new(),
+            };
+            self.dispatches.insert(self.last_dispatch, owing);
+            made += 1;
+        }
+        made
+    }
+
+    pub(super) fn is_behind(&self, id: i64, owing: &Owing) -> bool {
+        let Some(line) = &owing.line else { return false };
+        self.dispatches.iter().any(|(other_id, other)| {
+            let Some(other_line) = other.line.as_ref().filter(|_| other.is_open() && other.handler == owing.handler) else {
+                return false;
+            };
+            other_line.subject == line.subject && (other_line.place, other.receipt, *other_id) < (line.place, owing.receipt, id)
+        })
+    }
+
+    pub(super) fn claim(&mut self, claim: &Claim) -> Vec<Claimed> {
+        let mut claimed = Vec::new();
+        for room in &claim.handlers {
+            let due =
+                |owing: &Owing| owing.state == DispatchState::Waiting && owing.handler == room.handler && owing.due_at <= claim.now;
+            let mut ids: Vec<_> = self
+                .dispatches
+                .iter()
+                .filter(|(id, owing)| due(owing) && !self.is_behind(**id, owing))
+                .map(|(id, owing)| (owing.due_at, *id))
+                .collect();
+            ids.sort_unstable();
+            for (_, id) in ids.into_iter().take(room.slots) {
+                let Some(owing) = self.dispatches.get_mut(&id) else { continue };
+                let Some((receipt, body)) = self.receipts.get(&owing.receipt) else { continue };
+                owing.state = DispatchState::Claimed;
+                owing.attempts += 1;
+                owing.token += 1;
+                owing.claimed_at = claim.now;
+                owing.lease_until = claim.now.saturating_add(room.lease).unwrap_or(Timestamp::MAX);
+                claimed.push(Claimed {
+                    lease: Lease { dispatch: DispatchId(id), token: owing.token },
+                    handler: room.handler.clone(),
+                    attempt: owing.attempts,
+                    receipt: receipt.clone(),
+                    body: body.clone(),
+                });
+            }
+        }
+        claimed
+    }
+
+    pub(super) fn finish(&mut self, finish: Finish) -> bool {
+        let Finish { lease, started_at, took, verdict } = finish;
+        let Some(owing) = self.dispatches.get_mut(&lease.dispatch.0) else { return false };
+        if owing.state != DispatchState::Claimed || owing.token != lease.token {
+            return false;
+        }
+        owing.state = match verdict {
+            Verdict::Done => {
+                owing.record(started_at, took, AttemptResult::Ok, None);
+                DispatchState::Done
+            }
+            Verdict::Retry { due_at, error } => {
+                owing.record(started_at, took, AttemptResult::Failed, Some(error));
+                owing.due_at = due_at;
+                DispatchState::Waiting
+            }
+            Verdict::Dead { result, error } => {
+                owing.record(started_at, took, result, Some(error));
+                DispatchState::Dead
+            }
+            Verdict::PutBack => {
+                owing.attempts -= 1;
+                DispatchState::Waiting
+            }
+        };
+        true
+    }
+
+    pub(super) fn release_expired(&mut self, now: Timestamp) -> u64 {
+        let claimed = self.dispatches.values_mut().filter(|owing| owing.state == DispatchState::Claimed);
+        let mut released = 0;
+        for owing in claimed.filter(|owing| owing.lease_until < now) {
+            let took = Duration::try_from(now.duration_since(owing.claimed_at)).unwrap_or_default();
+            owing.record(owing.claimed_at, took, AttemptResult::Lost, None);
+            owing.state = DispatchState::Waiting;
+            owing.due_at = now;
+            released += 1;
+        }
+        released
+    }
+
+    pub(super) fn replay(&mut self, replay: &Replay, now: Timestamp) -> u64 {
+        match replay {
+            Replay::Receipt { id, handlers } => {
+                let Some((receipt, _)) = self.receipts.get(&id.0).filter(|(receipt, _)| !is_unparsed(&receipt.content)) else {
+                    return 0;
+                };
+                let line = Line::of(receipt);
+                let mut count = 0;
+                for owing in self.dispatches.values_mut().filter(|owing| owing.receipt == id.0 && !owing.is_open()) {
+                    let Some(owed) = handlers.iter().find(|owed| owed.handler == owing.handler) else { continue };
+                    owing.line = line.clone().filter(|_| owed.in_order);
+                    owing.revive(now);
+                    count += 1;
+                }
+                count + self.owe(id.0, handlers, now)
+            }
+            Replay::Dead { handler } => {
+                let dead = self.dispatches.values_mut().filter(|owing| owing.state == DispatchState::Dead);
+                let asked_for = dead.filter(|owing| handler.as_deref().is_none_or(|handler| *owing.handler == *handler));
+                asked_for.map(|owing| owing.revive(now)).count() as u64
+            }
+        }
+    }
+
+    pub(super) fn reparsed(&mut self, id: ReceiptId, content: Content, identity: &Identity, owed: &[Owed], now: Timestamp) -> bool {
+        let Some((receipt, _)) = self.receipts.get_mut(&id.0).filter(|(receipt, _)| is_unparsed(&receipt.content)) else {
+            return false;
+        };
+        let is_event = !is_unparsed(&content);
+        receipt.content = content;
+        if is_event && self.identities.entry(identity.event).or_default().insert(identity.content) {
+            receipt.identity = identity.to_hex();
+            self.owe(id.0, owed, now);
+        }
+        true
+    }
+
+    pub(super) fn purge(&mut self, before: Timestamp, limit: usize) -> Purged {
+        let open: HashSet<i64> = self.dispatches.values().filter(|owing| owing.is_open()).map(|owing| owing.receipt).collect();
+        let old = self.receipts.values().filter(|(receipt, _)| receipt.received_at < before && !open.contains(&receipt.id.0));
+        let mut ids: Vec<_> = old.map(|(receipt, _)| (receipt.received_at, receipt.id.0)).collect();
+        ids.sort_unstable();
+        let more = ids.len() > limit;
+        let ids: BTreeSet<i64> = ids.into_iter().take(limit).map(|(_, id)| id).collect();
+        self.receipts.retain(|id, _| !ids.contains(id));
+        self.dispatches.retain(|_, owing| !ids.contains(&owing.receipt));
+        Purged { receipts: ids.len() as u64, more }
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        let receipts = || self.receipts.values().map(|(receipt, _)| receipt);
+        let mut handlers: BTreeMap<&str, HandlerStats> = BTreeMap::new();
+        for owing in self.dispatches.values() {
+            let stats = handlers.entry(&owing.handler).or_insert_with(|| HandlerStats::of(&owing.handler));
+            match owing.state {
+                DispatchState::Waiting => stats.waiting += 1,
+                DispatchState::Claimed => stats.claimed += 1,
+                DispatchState::Done => stats.done += 1,
+                DispatchState::Dead => stats.dead += 1,
+            }
+            if let Some((receipt, _)) = self.receipts.get(&owing.receipt).filter(|_| owing.is_open()) {
+                let oldest = stats.oldest_open.get_or_insert(receipt.received_at);
+                *oldest = receipt.received_at.min(*oldest);
+            }
+        }
+        let endpoints = self.newest.iter().map(|(endpoint, newest)| EndpointStats {
+            endpoint: endpoint.clone(),
+            receipts: receipts().filter(|receipt| receipt.endpoint == *endpoint).count() as u64,
+            newest: Some(*newest),
+        });
+        Stats {
+            receipts: self.receipts.len() as u64,
+            unparsed: receipts().filter(|receipt| is_unparsed(&receipt.content)).count() as u64,
+            recovered: receipts().filter(|receipt| receipt.source == Source::Recovered).count() as u64,
+            identities: self.identities.values().map(HashSet::len).sum::<usize>() as u64,
+            bytes: 0,
+            endpoints: endpoints.collect(),
+            handlers: handlers.into_values().collect(),
+        }
+    }
+
+    pub(super) fn dispatches_of(&self, receipt: i64) -> Vec<Dispatch> {
+        self.dispatches.iter().filter(|(_, owing)| owing.receipt == receipt).map(|(id, owing)| owing.shown(*id)).collect()
+    }
+}
+
+impl HandlerStats {
+    fn of(handler: &str) -> Self {
+        Self { handler: handler.to_owned(), waiting: 0, claimed: 0, done: 0, dead: 0, oldest_open: None }
+    }
+}
+
+pub(super) fn meets(listed: &Listed, filter: &ReceiptFilter) -> bool {
+    let Listed { receipt, dispatches } = listed;
+    let event = match &receipt.content {
+        Content::Event(summary) => Some(summary),
+        Content::Unparsed { .. } => None,
+    };
+    let is = |asked: &Option<String>, found: Option<&String>| asked.is_none() || asked.as_ref() == found;
+    let dispatched = |dispatch: &Dispatch| {
+        filter.dispatch.is_none_or(|state| dispatch.state == state) && is(&filter.handler, Some(&dispatch.handler))
+    };
+    is(&filter.endpoint, Some(&receipt.endpoint))
+        && (filter.kinds.is_empty() || event.is_some_and(|event| filter.kinds.contains(&event.kind)))
+        && is(&filter.event_id, event.map(|event| &event.event_id))
+        && is(&filter.subject_id, event.and_then(|event| event.subject_id.as_ref()))
+        && is(&filter.state, event.and_then(|event| event.state.as_ref()))
+        && filter.since.is_none_or(|since| receipt.received_at >= since)
+        && filter.until.is_none_or(|until| receipt.received_at < until)
+        && (!filter.unparsed || event.is_none())
+        && ((filter.dispatch.is_none() && filter.handler.is_none()) || dispatches.iter().any(dispatched))
+}
+
+pub(super) fn is_unparsed(content: &Content) -> bool {
+    matches!(content, Content::Unparsed { .. })
+}

@@ -1,0 +1,399 @@
+//! What we keep: receipts, the dispatches they owe, and what came of them.
+//!
+//! An authentic notification becomes a **receipt** (the bytes, where they came in, when, how they were proven). A receipt owes one
+//! **dispatch** to each handler whose route it matches. Each try of a dispatch is an **attempt**. A [`Store`] keeps all three, and
+//! each of its methods is one whole sentence of this domain: it happens entirely or not at all.
+//!
+//! ```text
+//!                     accept                    claim                  finish(done)
+//!   notification ───────────────► Waiting ───────────────► Claimed ───────────────────► Done
+//!                                   ▲  ▲                    │ │ │                         │
+//!                                   │  └── finish(retry) ───┘ │ └── finish(dead) ──► Dead │
+//!                                   │      release_expired    │                      │    │
+//!                                   │      finish(put back) ──┘                      │    │
+//!                                   └──────────────────── replay ────────────────────┴────┘
+//! ```
+//!
+//! A claim hands out a [`Lease`] with a token that is new at every claim. Whoever finishes a dispatch shows the token; a stale one
+//! changes nothing, so a worker that was away too long cannot overwrite what happened since.
+//!
+//! The inbox knows nothing of handlers but their names.
+
+pub mod identity;
+pub mod memory;
+pub mod query;
+pub mod sqlite;
+
+#[doc = include_str!("../docs/stores.md")]
+pub mod stores {}
+mod store;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+pub use self::{
+    identity::Identity,
+    store::{Store, StoreError},
+};
+use crate::{
+    event::{Event, NotAnEvent},
+    signature::{Authentic, Proof},
+};
+
+/// The number of a receipt, in order of arrival at its store. Shown to people as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct ReceiptId(pub i64);
+
+impl fmt::Display for ReceiptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The number of a dispatch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct DispatchId(pub i64);
+
+impl fmt::Display for DispatchId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How a notification reached us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Source {
+    /// Apple sent it to an endpoint.
+    Pushed,
+    /// We fetched it from Apple after it was missed.
+    Recovered,
+}
+
+impl Source {
+    /// The source as one word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pushed => "pushed",
+            Self::Recovered => "recovered",
+        }
+    }
+}
+
+/// A notification on its way into the store.
+///
+/// It can only be made from [`Authentic`] bytes: that is what keeps everything else out.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Arrival {
+    /// The name of the endpoint it belongs to.
+    pub endpoint: Arc<str>,
+    /// When it was received, by our clock.
+    pub received_at: Timestamp,
+    /// When its dispatches are due: at once, by the reading that leases and waits go by ([`crate::clock::Clock::steady`]). It is
+    /// `received_at` unless told otherwise.
+    pub due_at: Timestamp,
+    /// How it was proven to come from Apple.
+    pub proof: Proof,
+    /// The bytes as they came.
+    pub body: Bytes,
+    /// What is known of their content.
+    pub content: Content,
+    /// What makes it the same as another.
+    pub identity: Identity,
+    /// The handlers that are owed a dispatch.
+    pub owed: Vec<Owed>,
+}
+
+impl Arrival {
+    /// Prepares authentic bytes for keeping.
+    ///
+    /// `parsed` is what [`Event::parse`] made of them, and `owed` names the handlers that the event is owed to. Bytes that are not an
+    /// event are owed to nobody and kept all the same. What it owes is due when it was received, unless [`Arrival::due_at`] is set to a
+    /// steadier reading.
+    pub fn new(
+        endpoint: Arc<str>,
+        authentic: Authentic<Bytes>,
+        parsed: Result<&Event, &NotAnEvent>,
+        owed: Vec<Owed>,
+        received_at: Timestamp,
+    ) -> Self {
+        let (body, proof) = authentic.into_parts();
+        let identity = match parsed {
+            Ok(event) => Identity::of_event(&endpoint, event),
+            Err(_) => Identity::of_bytes(&endpoint, &body),
+        };
+        let content = Content::from(parsed);
+        let owed = if parsed.is_ok() { owed } else { Vec::new() };
+        Self { endpoint, received_at, due_at: received_at, proof, body, content, identity, owed }
+    }
+}
+
+/// A dispatch that a receipt is to have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owed {
+    /// The name of the handler.
+    pub handler: Arc<str>,
+    /// Whether events of one subject go to this handler one after another, in Apple's time order.
+    pub in_order: bool,
+}
+
+/// What the store knows of a receipt's bytes without reading them again: enough to list, filter and order receipts.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Content {
+    /// The bytes are an event.
+    Event(Summary),
+    /// The bytes are authentic, but not an event.
+    Unparsed {
+        /// Why they could not be read.
+        reason: String,
+    },
+}
+
+impl From<Result<&Event, &NotAnEvent>> for Content {
+    fn from(parsed: Result<&Event, &NotAnEvent>) -> Self {
+        match parsed {
+            Ok(event) => Self::Event(Summary::of(event)),
+            Err(error) => Self::Unparsed { reason: error.to_string() },
+        }
+    }
+}
+
+/// The part of an event that receipts are listed and filtered by.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Summary {
+    /// Apple's id of the event.
+    pub event_id: String,
+    /// `data.type` as Apple wrote it.
+    pub kind: String,
+    /// The state that the subject is in now, as Apple wrote it, for kinds that tell of a state.
+    pub state: Option<String>,
+    /// The state that the subject was in before.
+    pub previous_state: Option<String>,
+    /// The resource type of the subject.
+    pub subject_type: Option<String>,
+    /// The resource id of the subject.
+    pub subject_id: Option<String>,
+    /// When it happened, by Apple's clock.
+    pub time: Option<Timestamp>,
+}
+
+/// A notification as we keep it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Receipt {
+    /// Its number.
+    pub id: ReceiptId,
+    /// The name of the endpoint it belongs to.
+    pub endpoint: String,
+    /// When it was received, by our clock.
+    pub received_at: Timestamp,
+    /// How it reached us.
+    pub source: Source,
+    /// The signature header as it arrived; none on a recovered receipt.
+    pub signature: Option<String>,
+    /// The label of the secret that matched; none on a recovered receipt.
+    pub secret: Option<String>,
+    /// What makes this event the same as another, as hexadecimal digits.
+    pub identity: String,
+    /// What is known of its content.
+    pub content: Content,
+    /// The number of bytes in its body.
+    pub size: u64,
+}
+
+/// How a dispatch stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum DispatchState {
+    /// It is to be tried, now or at its due time.
+    Waiting,
+    /// A worker is trying it.
+    Claimed,
+    /// The handler took it.
+    Done,
+    /// It will not be tried again unless somebody replays it.
+    Dead,
+}
+
+impl DispatchState {
+    /// Every state, in the order of a dispatch's life.
+    pub const ALL: [Self; 4] = [Self::Waiting, Self::Claimed, Self::Done, Self::Dead];
+
+    /// The state as one word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Claimed => "claimed",
+            Self::Done => "done",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+/// One receipt owed to one handler.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Dispatch {
+    /// Its number.
+    pub id: DispatchId,
+    /// The receipt that is owed.
+    pub receipt: ReceiptId,
+    /// The name of the handler it is owed to.
+    pub handler: String,
+    /// How it stands.
+    pub state: DispatchState,
+    /// How often it has been claimed since it was made or last replayed.
+    pub attempts: u32,
+    /// When it is to be tried next, while it is waiting.
+    pub due_at: Option<Timestamp>,
+}
+
+/// One try of a dispatch, as it is remembered.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Attempt {
+    /// Which try it was, from 1.
+    pub number: u32,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long it took.
+    #[serde(serialize_with = "as_milliseconds", rename = "took_ms")]
+    pub took: Duration,
+    /// What came of it.
+    pub result: AttemptResult,
+    /// The error in the handler's words, if it was one.
+    pub error: Option<String>,
+}
+
+fn as_milliseconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64() * 1_000.0)
+}
+
+/// What came of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum AttemptResult {
+    /// The handler took the event.
+    Ok,
+    /// It failed in a way that may pass.
+    Failed,
+    /// The handler said that trying again is no use.
+    Rejected,
+    /// It did not end: the process stopped, or the lease ran out.
+    Lost,
+}
+
+impl AttemptResult {
+    /// The result as one word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Rejected => "rejected",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// The right to try one dispatch, until it is finished or the lease runs out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Lease {
+    /// The dispatch.
+    pub dispatch: DispatchId,
+    /// A number that is new at every claim of this dispatch.
+    pub token: i64,
+}
+
+/// How much work to claim, and for whom.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Each handler that has room, and for how many dispatches.
+    pub handlers: Vec<Room>,
+    /// The present time: what is due by then may be claimed.
+    pub now: Timestamp,
+}
+
+/// Room for work at one handler.
+#[derive(Clone, Debug)]
+pub struct Room {
+    /// The name of the handler.
+    pub handler: Arc<str>,
+    /// The most dispatches to claim for it.
+    pub slots: usize,
+    /// How long the lease lasts: the handler's time-out and a margin.
+    pub lease: Duration,
+}
+
+/// A dispatch that is ours to try.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// The right to try it.
+    pub lease: Lease,
+    /// The name of the handler.
+    pub handler: Arc<str>,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// The receipt.
+    pub receipt: Receipt,
+    /// The bytes of the receipt.
+    pub body: Bytes,
+}
+
+/// What came of a claimed dispatch, as the worker reports it.
+#[derive(Clone, Debug)]
+pub struct Finish {
+    /// The right under which it was tried.
+    pub lease: Lease,
+    /// When the attempt began, by the calendar.
+    pub started_at: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// What is to become of the dispatch.
+    pub verdict: Verdict,
+}
+
+/// What is to become of a dispatch after an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// The handler took the event.
+    Done,
+    /// Try again at `due_at` (a reading of [`crate::clock::Clock::steady`]).
+    Retry {
+        /// When to try again.
+        due_at: Timestamp,
+        /// What went wrong.
+        error: String,
+    },
+    /// Try no more.
+    Dead {
+        /// Whether the handler refused for good, or the attempts ran out.
+        result: AttemptResult,
+        /// What went wrong.
+        error: String,
+    },
+    /// It was not really tried, because the program is stopping: as if it had never been claimed.
+    PutBack,
+}
+
+/// What became of an arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Accepted {
+    /// A new receipt was written, and its dispatches.
+    New {
+        /// Its number.
+        receipt: ReceiptId,
+        /// Another receipt of the endpoint has the same event id and different content.
+        same_id: bool,
+    },
+    /// The very same event is known already; nothing was written.
+    Known,
+}

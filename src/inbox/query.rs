@@ -1,0 +1,156 @@
+//! Questions about what is kept, and their answers: what the commands and the page ask.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::{Attempt, Dispatch, DispatchState, Receipt, ReceiptId};
+
+/// Which receipts to list. Empty means all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReceiptFilter {
+    /// Of this endpoint.
+    pub endpoint: Option<String>,
+    /// Of these kinds, as Apple writes them in `data.type`.
+    pub kinds: Vec<String>,
+    /// With this event id.
+    pub event_id: Option<String>,
+    /// About the subject with this id.
+    pub subject_id: Option<String>,
+    /// In this state now.
+    pub state: Option<String>,
+    /// Received at or after this time.
+    pub since: Option<Timestamp>,
+    /// Received before this time.
+    pub until: Option<Timestamp>,
+    /// Only those that are not an event.
+    pub unparsed: bool,
+    /// With a dispatch in this state.
+    pub dispatch: Option<DispatchState>,
+    /// With a dispatch to this handler (and, if both are given, in that state).
+    pub handler: Option<String>,
+}
+
+/// Which part of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageRequest {
+    /// Only receipts with a lower number than this: the `next` of the page before.
+    pub before: Option<ReceiptId>,
+    /// The most to return.
+    pub limit: usize,
+}
+
+/// One part of a list of receipts.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Page {
+    /// The receipts, newest first.
+    pub items: Vec<Listed>,
+    /// Where the next part begins; none at the end.
+    pub next: Option<ReceiptId>,
+}
+
+/// A receipt in a list.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Listed {
+    /// The receipt.
+    #[serde(flatten)]
+    pub receipt: Receipt,
+    /// What it is owed to.
+    pub dispatches: Vec<Dispatch>,
+}
+
+/// One receipt with all that is known of it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct ReceiptRecord {
+    /// The receipt.
+    #[serde(flatten)]
+    pub receipt: Receipt,
+    /// Its bytes.
+    #[serde(skip)]
+    pub body: Bytes,
+    /// Its dispatches, each with its attempts.
+    pub dispatches: Vec<DispatchRecord>,
+}
+
+/// A dispatch with its attempts.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct DispatchRecord {
+    /// The dispatch.
+    #[serde(flatten)]
+    pub dispatch: Dispatch,
+    /// Its attempts, oldest first.
+    pub history: Vec<Attempt>,
+}
+
+/// What to dispatch again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Replay {
+    /// One receipt, to the named handlers: those that had it, and those that never did.
+    Receipt {
+        /// The receipt.
+        id: ReceiptId,
+        /// The handlers, each with whether it wants events in order.
+        handlers: Vec<super::Owed>,
+    },
+    /// Every dead dispatch, of one handler or of all.
+    Dead {
+        /// The handler; none means all.
+        handler: Option<String>,
+    },
+}
+
+/// What is kept, in numbers.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Stats {
+    /// How many receipts.
+    pub receipts: u64,
+    /// How many of them are not an event.
+    pub unparsed: u64,
+    /// How many of them were recovered.
+    pub recovered: u64,
+    /// How many identities, those of removed receipts included.
+    pub identities: u64,
+    /// How many bytes the store takes on disk.
+    pub bytes: u64,
+    /// By endpoint, in order of name.
+    pub endpoints: Vec<EndpointStats>,
+    /// By handler, in order of name.
+    pub handlers: Vec<HandlerStats>,
+}
+
+/// What one endpoint has received.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct EndpointStats {
+    /// Its name.
+    pub endpoint: String,
+    /// How many receipts it has.
+    pub receipts: u64,
+    /// When the newest was received.
+    pub newest: Option<Timestamp>,
+}
+
+/// How the dispatches of one handler stand.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct HandlerStats {
+    /// Its name.
+    pub handler: String,
+    /// Waiting dispatches.
+    pub waiting: u64,
+    /// Claimed dispatches.
+    pub claimed: u64,
+    /// Done dispatches.
+    pub done: u64,
+    /// Dead dispatches.
+    pub dead: u64,
+    /// When the receipt of the oldest dispatch that is not finished was received.
+    pub oldest_open: Option<Timestamp>,
+}
+
+/// What a purge removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// How many receipts.
+    pub receipts: u64,
+    /// Whether more could be removed at once.
+    pub more: bool,
+}

@@ -1,0 +1,137 @@
+//! How values stand in columns: times as microseconds, states as small numbers, names by their number in the table `name`.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Result, Row, types::Type};
+
+use super::super::{AttemptResult, Content, DispatchState, Receipt, ReceiptId, Source, Summary};
+use crate::signature::Proof;
+
+/// How many dispatches a receipt may have: see the table `dispatch`.
+pub(super) const PER_RECEIPT: i64 = 1_000;
+
+/// Everything that [`receipt`] reads, from `receipt r` joined with `original o`.
+pub(super) const RECEIPT: &str = "r.id, (SELECT name FROM name WHERE id = r.endpoint), r.received_at, r.source, o.signature, \
+     (SELECT name FROM name WHERE id = o.secret), o.identity, length(o.body), r.reason, r.event_id, \
+     (SELECT name FROM name WHERE id = r.kind), (SELECT name FROM name WHERE id = r.state), \
+     (SELECT name FROM name WHERE id = r.previous_state), (SELECT name FROM name WHERE id = r.subject_type), r.subject_id, r.time";
+
+/// How many columns [`RECEIPT`] has: the number of the first one after it.
+pub(super) const RECEIPT_WIDTH: usize = 16;
+
+/// Reads what [`RECEIPT`] selects.
+pub(super) fn receipt(row: &Row<'_>) -> Result<Receipt> {
+    let content = match row.get::<_, Option<String>>(8)? {
+        Some(reason) => Content::Unparsed { reason },
+        None => Content::Event(Summary {
+            event_id: row.get(9)?,
+            kind: row.get(10)?,
+            state: row.get(11)?,
+            previous_state: row.get(12)?,
+            subject_type: row.get(13)?,
+            subject_id: row.get(14)?,
+            time: row.get::<_, Option<i64>>(15)?.map(|at| timestamp(15, at)).transpose()?,
+        }),
+    };
+    Ok(Receipt {
+        id: ReceiptId(row.get(0)?),
+        endpoint: row.get(1)?,
+        received_at: time(row, 2)?,
+        source: if row.get::<_, i64>(3)? == 0 { Source::Pushed } else { Source::Recovered },
+        signature: row.get(4)?,
+        secret: row.get(5)?,
+        identity: hex::encode(row.get_ref(6)?.as_blob()?),
+        content,
+        size: row.get::<_, u32>(7)?.into(),
+    })
+}
+
+/// A time as it is written.
+pub(super) fn micros(at: Timestamp) -> i64 {
+    at.as_microsecond()
+}
+
+/// The end of a period, as it is written.
+pub(super) fn micros_after(at: Timestamp, period: Duration) -> i64 {
+    micros(at).saturating_add(span(period))
+}
+
+/// A length of time as it is written.
+pub(super) fn span(period: Duration) -> i64 {
+    i64::try_from(period.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Reads a time.
+pub(super) fn time(row: &Row<'_>, column: usize) -> Result<Timestamp> {
+    timestamp(column, row.get(column)?)
+}
+
+/// The time that was written as `at`.
+pub(super) fn timestamp(column: usize, at: i64) -> Result<Timestamp> {
+    Timestamp::from_microsecond(at).map_err(|error| unreadable(column, error))
+}
+
+/// Reads a length of time.
+pub(super) fn duration(row: &Row<'_>, column: usize) -> Result<Duration> {
+    let span: i64 = row.get(column)?;
+    Ok(Duration::from_micros(u64::try_from(span).map_err(|error| unreadable(column, error))?))
+}
+
+/// The number that stands for a state.
+pub(super) fn state_code(state: DispatchState) -> i64 {
+    match state {
+        DispatchState::Waiting => 0,
+        DispatchState::Claimed => 1,
+        DispatchState::Done => 2,
+        DispatchState::Dead => 3,
+    }
+}
+
+/// Reads a state.
+pub(super) fn state(row: &Row<'_>, column: usize) -> Result<DispatchState> {
+    let code = row.get(column)?;
+    let known = DispatchState::ALL.into_iter().find(|&state| state_code(state) == code);
+    known.ok_or(rusqlite::Error::IntegralValueOutOfRange(column, code))
+}
+
+/// The number that stands for a result.
+pub(super) fn result_code(result: AttemptResult) -> i64 {
+    match result {
+        AttemptResult::Ok => 0,
+        AttemptResult::Failed => 1,
+        AttemptResult::Rejected => 2,
+        AttemptResult::Lost => 3,
+    }
+}
+
+/// Reads a result.
+pub(super) fn attempt_result(row: &Row<'_>, column: usize) -> Result<AttemptResult> {
+    let all = [AttemptResult::Ok, AttemptResult::Failed, AttemptResult::Rejected, AttemptResult::Lost];
+    let code = row.get(column)?;
+    let known = all.into_iter().find(|&result| result_code(result) == code);
+    known.ok_or(rusqlite::Error::IntegralValueOutOfRange(column, code))
+}
+
+/// The number that stands for how a receipt came.
+pub(super) fn source_code(proof: &Proof) -> i64 {
+    match proof {
+        Proof::Signed { .. } => 0,
+        Proof::Fetched => 1,
+    }
+}
+
+/// The first and the last number that a dispatch of this receipt can have.
+pub(super) fn dispatch_range(receipt: i64) -> (i64, i64) {
+    let first = receipt.saturating_mul(PER_RECEIPT);
+    (first, first.saturating_add(PER_RECEIPT - 1))
+}
+
+/// The receipt that a dispatch belongs to.
+pub(super) fn receipt_of(dispatch: i64) -> i64 {
+    dispatch / PER_RECEIPT
+}
+
+fn unreadable(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Integer, Box::new(error))
+}

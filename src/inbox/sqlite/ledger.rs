@@ -1,0 +1,262 @@
+//! What the writer writes: each function is the inside of one transaction, and knows nothing of queues, threads and commits.
+//!
+//! A [`Ledger`] is the write connection with what belongs to it: the numbers of names, and the counts of the transaction under way.
+//! Intake is here; `work.rs` has claims, finishes and replays.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Result, params};
+
+use super::{
+    super::{Accepted, Arrival, Content, DispatchState, Identity, Owed, ReceiptId, Summary, query::Purged},
+    column::{dispatch_range, micros, source_code, state},
+    tally::{Tally, WHOLE_STORE, What},
+};
+use crate::signature::Proof;
+
+/// How many names are remembered before all are forgotten: far more than there are kinds and states, far fewer than memory holds.
+const REMEMBERED_NAMES: usize = 4_096;
+
+/// The write connection, inside a transaction.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    pub(super) connection: Connection,
+    pub(super) tally: Tally,
+    names: HashMap<String, i64>,
+}
+
+/// What a dispatch needs to know of its receipt to be put in order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Line {
+    /// The subject, if it has one.
+    pub(super) subject: Option<String>,
+    /// The place among the events of that subject.
+    pub(super) place: i64,
+}
+
+impl Line {
+    /// Where an event stands that was received at this time.
+    pub(super) fn of(content: &Content, received_at: Timestamp) -> Self {
+        let Content::Event(summary) = content else { return Self::default() };
+        let subject = summary.subject_id.as_ref().map(|id| format!("{}/{id}", summary.subject_type.as_deref().unwrap_or_default()));
+        Self { subject, place: micros(summary.time.unwrap_or(received_at)) }
+    }
+}
+
+impl Ledger {
+    /// Takes over a connection.
+    pub(super) fn new(connection: Connection) -> Self {
+        Self { connection, tally: Tally::default(), names: HashMap::new() }
+    }
+
+    /// Ends the transaction's work: what is left to write before the commit.
+    pub(super) fn settle(&mut self) -> Result<()> {
+        self.tally.write(&self.connection)
+    }
+
+    /// Forgets what the transaction brought in, because it is undone.
+    pub(super) fn forget(&mut self) {
+        self.tally.clear();
+        self.names.clear();
+    }
+
+    /// See [`super::super::Store::accept`].
+    pub(super) fn accept(&mut self, arrival: &Arrival) -> Result<Accepted> {
+        let Arrival { endpoint, received_at, due_at, proof, body, content, identity, owed } = arrival;
+        let (known, id_known) = self.look_up(identity)?;
+        if known {
+            return Ok(Accepted::Known);
+        }
+        let endpoint = self.name(endpoint)?;
+        self.insert_receipt(endpoint, *received_at, proof, content)?;
+        let id = self.connection.last_insert_rowid();
+        let (signature, secret) = match proof {
+            Proof::Signed { signature, secret } => (Some(signature), Some(self.name(secret)?)),
+            Proof::Fetched => (None, None),
+        };
+        self.connection
+            .prepare_cached("INSERT INTO original (receipt, identity, signature, secret, body) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![id, identity.content(), signature, secret, body.as_ref()])?;
+        self.remember(identity)?;
+        self.owe(id, owed, &Line::of(content, *received_at), *due_at)?;
+
+        self.tally.add(endpoint, What::Receipts, 1);
+        self.tally.add(endpoint, What::Recovered, i64::from(matches!(proof, Proof::Fetched)));
+        self.tally.add(endpoint, What::Unparsed, i64::from(matches!(content, Content::Unparsed { .. })));
+        self.tally.received(endpoint, micros(*received_at));
+        // Bytes that are not an event have no event id that they could share.
+        let same_id = id_known && matches!(content, Content::Event(_));
+        Ok(Accepted::New { receipt: ReceiptId(id), same_id })
+    }
+
+    /// See [`super::super::Store::reparsed`].
+    pub(super) fn reparsed(
+        &mut self,
+        id: ReceiptId,
+        content: &Content,
+        identity: &Identity,
+        owed: &[Owed],
+        now: Timestamp,
+    ) -> Result<bool> {
+        let unparsed = self
+            .connection
+            .prepare_cached("SELECT endpoint, received_at FROM receipt WHERE id = ?1 AND reason IS NOT NULL")?
+            .query_row([id.0], |row| Ok((row.get::<_, i64>(0)?, super::column::time(row, 1)?)))
+            .optional()?;
+        let Some((endpoint, received_at)) = unparsed else { return Ok(false) };
+        match content {
+            Content::Unparsed { reason } => {
+                self.connection.execute("UPDATE receipt SET reason = ?2 WHERE id = ?1", params![id.0, reason])?;
+            }
+            Content::Event(summary) => {
+                let [kind, state, previous_state, subject_type] = self.summary_names(summary)?;
+                self.connection.execute(
+                    "UPDATE receipt SET kind = ?2, state = ?3, previous_state = ?4, subject_type = ?5, subject_id = ?6, event_id = ?7, \
+                     time = ?8, reason = NULL WHERE id = ?1",
+                    params![id.0, kind, state, previous_state, subject_type, summary.subject_id, summary.event_id, summary.time.map(micros)],
+                )?;
+                self.tally.add(endpoint, What::Unparsed, -1);
+                let (known, _) = self.look_up(identity)?;
+                if !known {
+                    self.connection
+                        .execute("UPDATE original SET identity = ?2 WHERE receipt = ?1", params![id.0, identity.content()])?;
+                    self.remember(identity)?;
+                    self.owe(id.0, owed, &Line::of(content, received_at), now)?;
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Removes those of the given receipts that still owe nothing. See [`super::super::Store::purge`].
+    pub(super) fn purge(&mut self, receipts: &[i64]) -> Result<Purged> {
+        let mut removed = 0;
+        for &id in receipts {
+            removed += u64::from(self.remove(id)?);
+        }
+        Ok(Purged { receipts: removed, more: false })
+    }
+
+    /// See [`super::super::Store::probe`].
+    pub(super) fn probe(&mut self, now: Timestamp) -> Result<()> {
+        self.connection
+            .prepare_cached("INSERT INTO probe (id, at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET at = excluded.at")?
+            .execute([micros(now)])?;
+        Ok(())
+    }
+
+    /// The number of a name, which is given one if it has none.
+    pub(super) fn name(&mut self, name: &str) -> Result<i64> {
+        if let Some(id) = self.known_name(name)? {
+            return Ok(id);
+        }
+        self.connection.prepare_cached("INSERT INTO name (name) VALUES (?1)")?.execute([name])?;
+        let id = self.connection.last_insert_rowid();
+        self.names.insert(name.to_owned(), id);
+        Ok(id)
+    }
+
+    /// The number of a name; none if the store has never heard it.
+    pub(super) fn known_name(&mut self, name: &str) -> Result<Option<i64>> {
+        if let Some(&id) = self.names.get(name) {
+            return Ok(Some(id));
+        }
+        let found = self
+            .connection
+            .prepare_cached("SELECT id FROM name WHERE name = ?1")?
+            .query_row([name], |row| row.get(0))
+            .optional()?;
+        if let Some(id) = found {
+            if self.names.len() >= REMEMBERED_NAMES {
+                self.names.clear();
+            }
+            self.names.insert(name.to_owned(), id);
+        }
+        Ok(found)
+    }
+
+    /// Whether the identity is known, and whether its event id is.
+    fn look_up(&self, identity: &Identity) -> Result<(bool, bool)> {
+        self.connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM identity WHERE event = ?1 AND content = ?2), EXISTS (SELECT 1 FROM identity WHERE event = ?1)",
+            )?
+            .query_row(params![identity.event(), identity.content()], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    fn remember(&mut self, identity: &Identity) -> Result<()> {
+        self.connection
+            .prepare_cached("INSERT INTO identity (event, content) VALUES (?1, ?2)")?
+            .execute(params![identity.event(), identity.content()])?;
+        self.tally.add(WHOLE_STORE, What::Identities, 1);
+        Ok(())
+    }
+
+    fn insert_receipt(&mut self, endpoint: i64, received_at: Timestamp, proof: &Proof, content: &Content) -> Result<()> {
+        match content {
+            Content::Event(summary) => {
+                let [kind, state, previous_state, subject_type] = self.summary_names(summary)?;
+                self.connection
+                    .prepare_cached(
+                        "INSERT INTO receipt (received_at, endpoint, source, kind, state, previous_state, subject_type, subject_id, \
+                         event_id, time) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                    )?
+                    .execute(params![
+                        micros(received_at),
+                        endpoint,
+                        source_code(proof),
+                        kind,
+                        state,
+                        previous_state,
+                        subject_type,
+                        summary.subject_id,
+                        summary.event_id,
+                        summary.time.map(micros),
+                    ])?;
+            }
+            Content::Unparsed { reason } => {
+                self.connection
+                    .prepare_cached("INSERT INTO receipt (received_at, endpoint, source, reason) VALUES (?1, ?2, ?3, ?4)")?
+                    .execute(params![micros(received_at), endpoint, source_code(proof), reason])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn summary_names(&mut self, summary: &Summary) -> Result<[Option<i64>; 4]> {
+        let words = [Some(&summary.kind), summary.state.as_ref(), summary.previous_state.as_ref(), summary.subject_type.as_ref()];
+        let mut numbers = [None; 4];
+        for (number, word) in numbers.iter_mut().zip(words) {
+            *number = word.map(|word| self.name(word)).transpose()?;
+        }
+        Ok(numbers)
+    }
+
+    fn remove(&mut self, id: i64) -> Result<bool> {
+        let (first, last) = dispatch_range(id);
+        let mut owing = self.connection.prepare_cached("SELECT handler, state FROM dispatch WHERE id BETWEEN ?1 AND ?2")?;
+        let dispatches: Vec<(i64, DispatchState)> =
+            owing.query_map([first, last], |row| Ok((row.get(0)?, state(row, 1)?)))?.collect::<Result<_>>()?;
+        drop(owing);
+        if dispatches.iter().any(|(_, state)| matches!(state, DispatchState::Waiting | DispatchState::Claimed)) {
+            return Ok(false);
+        }
+        let removed = self
+            .connection
+            .prepare_cached("DELETE FROM receipt WHERE id = ?1 RETURNING endpoint, source, reason IS NOT NULL")?
+            .query_row([id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))
+            .optional()?;
+        let Some((endpoint, recovered, unparsed)) = removed else { return Ok(false) };
+        self.connection.prepare_cached("DELETE FROM original WHERE receipt = ?1")?.execute([id])?;
+        self.connection.prepare_cached("DELETE FROM attempt WHERE dispatch BETWEEN ?1 AND ?2")?.execute([first, last])?;
+        self.connection.prepare_cached("DELETE FROM dispatch WHERE id BETWEEN ?1 AND ?2")?.execute([first, last])?;
+        self.tally.add(endpoint, What::Receipts, -1);
+        self.tally.add(endpoint, What::Recovered, -recovered);
+        self.tally.add(endpoint, What::Unparsed, -unparsed);
+        for (handler, state) in dispatches {
+            self.tally.add(handler, What::Dispatches(state), -1);
+        }
+        Ok(true)
+    }
+}

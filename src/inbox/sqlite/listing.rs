@@ -1,0 +1,134 @@
+//! Lists of receipts: a filter and a page become one query.
+//!
+//! The table of receipts is narrow, so a list walks it from the newest down and stops when the page is full. What is rare would make
+//! that a long walk, so three filters are looked up first: times, receipts that are not an event, and states that few dispatches are in.
+
+use rusqlite::{Connection, OptionalExtension as _, Result, ToSql, params_from_iter};
+
+use super::{
+    super::{
+        DispatchState, Receipt, ReceiptId,
+        query::{Listed, Page, PageRequest, ReceiptFilter},
+    },
+    column::{self, RECEIPT, micros, state_code},
+    reading::{FEW, count, dispatches_of},
+};
+
+/// See [`super::super::Store::receipts`].
+pub(super) fn receipts(connection: &Connection, filter: &ReceiptFilter, page: PageRequest) -> Result<Page> {
+    let limit = page.limit.max(1);
+    let Some(conditions) = Conditions::of(connection, filter, page.before)? else {
+        return Ok(Page { items: Vec::new(), next: None });
+    };
+    let Conditions { sql, mut values } = conditions;
+    values.push(Box::new(count(limit.saturating_add(1))));
+    let query = format!("SELECT id FROM receipt r WHERE {} ORDER BY id DESC LIMIT ?", sql.join(" AND "));
+    let mut ids: Vec<i64> =
+        connection.prepare_cached(&query)?.query_map(params_from_iter(values), |row| row.get(0))?.collect::<Result<_>>()?;
+    let more = ids.len() > limit;
+    ids.truncate(limit);
+    let next = ids.last().filter(|_| more).map(|&id| ReceiptId(id));
+    let items = ids.into_iter().map(|id| listed(connection, id)).collect::<Result<_>>()?;
+    Ok(Page { items, next })
+}
+
+fn listed(connection: &Connection, id: i64) -> Result<Listed> {
+    let receipt: Receipt = connection
+        .prepare_cached(&format!("SELECT {RECEIPT} FROM receipt r JOIN original o ON o.receipt = r.id WHERE r.id = ?1"))?
+        .query_row([id], column::receipt)?;
+    let dispatches = dispatches_of(connection, receipt.id)?;
+    Ok(Listed { receipt, dispatches })
+}
+
+/// The conditions of a query, and the values they name, in order.
+struct Conditions {
+    sql: Vec<&'static str>,
+    values: Vec<Box<dyn ToSql>>,
+}
+
+impl Conditions {
+    /// The conditions of a filter; none if the store has never heard one of its words, so that nothing can meet it.
+    fn of(connection: &Connection, filter: &ReceiptFilter, before: Option<ReceiptId>) -> Result<Option<Self>> {
+        let mut conditions = Self { sql: Vec::new(), values: Vec::new() };
+        conditions.add("r.id < ?", before.map_or(i64::MAX, |before| before.0));
+        if let Some(endpoint) = &filter.endpoint {
+            let Some(endpoint) = number_of(connection, endpoint)? else { return Ok(None) };
+            conditions.add("r.endpoint = ?", endpoint);
+        }
+        if let Some(state) = &filter.state {
+            let Some(state) = number_of(connection, state)? else { return Ok(None) };
+            conditions.add("r.state = ?", state);
+        }
+        if !filter.kinds.is_empty() && !conditions.kinds(connection, &filter.kinds)? {
+            return Ok(None);
+        }
+        if let Some(event_id) = &filter.event_id {
+            conditions.add("r.event_id = ?", event_id.clone());
+        }
+        if let Some(subject_id) = &filter.subject_id {
+            conditions.add("r.subject_id = ?", subject_id.clone());
+        }
+        // Numbers and times nearly always rise together, but a clock that was set back is no reason to miss a receipt. So the time
+        // decides, and the index on it says from which number on it is worth walking.
+        if let Some(since) = filter.since {
+            conditions.add("r.received_at >= ?", micros(since));
+            conditions
+                .add("r.id >= (SELECT min(id) FROM receipt INDEXED BY receipt_received WHERE received_at >= ?)", micros(since));
+        }
+        if let Some(until) = filter.until {
+            conditions.add("r.received_at < ?", micros(until));
+            conditions
+                .add("r.id <= (SELECT max(id) FROM receipt INDEXED BY receipt_received WHERE received_at < ?)", micros(until));
+        }
+        if filter.unparsed {
+            conditions.sql.push("r.reason IS NOT NULL");
+        }
+        if filter.dispatch.is_some() || filter.handler.is_some() {
+            let handler = filter.handler.as_ref().map(|handler| number_of(connection, handler)).transpose()?;
+            if handler == Some(None) {
+                return Ok(None);
+            }
+            conditions.dispatched(connection, filter.dispatch, handler.flatten())?;
+        }
+        Ok(Some(conditions))
+    }
+
+    fn add(&mut self, sql: &'static str, value: impl ToSql + 'static) {
+        self.sql.push(sql);
+        self.values.push(Box::new(value));
+    }
+
+    /// `false` if none of the kinds was ever heard of.
+    fn kinds(&mut self, connection: &Connection, kinds: &[String]) -> Result<bool> {
+        let mut known = Vec::new();
+        for kind in kinds {
+            known.extend(number_of(connection, kind)?);
+        }
+        let list = serde_json::to_string(&known).unwrap_or_default();
+        self.add("r.kind IN (SELECT value FROM json_each(?))", list);
+        Ok(!known.is_empty())
+    }
+
+    fn dispatched(&mut self, connection: &Connection, state: Option<DispatchState>, handler: Option<i64>) -> Result<()> {
+        const THESE: &str = "EXISTS (SELECT 1 FROM dispatch d WHERE d.id BETWEEN r.id * 1000 AND r.id * 1000 + 999 \
+             AND d.state = coalesce(?, d.state) AND d.handler = coalesce(?, d.handler))";
+        self.sql.push(THESE);
+        self.values.push(Box::new(state.map(state_code)));
+        self.values.push(Box::new(handler));
+        let Some(state) = state.filter(|state| *state != DispatchState::Done) else { return Ok(()) };
+        let all: i64 =
+            connection.query_row("SELECT coalesce(sum(n), 0) FROM tally WHERE what = ?1", [state_code(state)], |row| row.get(0))?;
+        if all <= FEW.cast_signed() {
+            self.sql.push(match state {
+                DispatchState::Waiting => "r.id IN (SELECT id / 1000 FROM dispatch WHERE state = 0)",
+                DispatchState::Claimed => "r.id IN (SELECT id / 1000 FROM dispatch WHERE state = 1)",
+                DispatchState::Done | DispatchState::Dead => "r.id IN (SELECT id / 1000 FROM dispatch WHERE state = 3)",
+            });
+        }
+        Ok(())
+    }
+}
+
+fn number_of(connection: &Connection, name: &str) -> Result<Option<i64>> {
+    connection.prepare_cached("SELECT id FROM name WHERE name = ?1")?.query_row([name], |row| row.get(0)).optional()
+}

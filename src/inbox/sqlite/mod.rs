@@ -1,0 +1,272 @@
+//! The store of one machine: a SQLite database in a file.
+//!
+//! ```text
+//!   accept, claim, finish, replay …                     receipts, receipt, stats …
+//!            │ bounded queue                                      │
+//!            ▼                                                    ▼
+//!   writer thread ── one transaction, one sync, ──► file ◄── readers (read-only connections)
+//!            │       for all that wait               ▲
+//!            └─ calls ─► checkpoint thread ──────────┘
+//! ```
+//!
+//! Whoever serves is alone with the file: it holds a lock beside it. Commands may open the same file at the same time, with
+//! [`Options::shared`], to read and to make small changes such as a replay.
+//!
+//! What a purge removes makes room in the file for what comes, and not on the disk: the file keeps its largest size. Giving pages
+//! back would mean to move others into their place, and a map of all pages to do it by, written at every insert.
+
+mod checkpoint;
+mod column;
+mod disk;
+mod fault;
+mod ledger;
+mod listing;
+mod place;
+mod reading;
+mod schema;
+mod tally;
+mod work;
+mod writer;
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use self::{checkpoint::Checkpoints, disk::Disk, ledger::Ledger, reading::Readers, schema::Age, writer::Writer};
+use super::{
+    Accepted, Arrival, Claim, Claimed, Content, Finish, Identity, Owed, ReceiptId, Store, StoreError,
+    query::{Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
+};
+
+/// Which file, and how to treat it.
+#[derive(Clone, Debug)]
+pub struct Options {
+    path: PathBuf,
+    exclusive: bool,
+    reserve: u64,
+    patience: Duration,
+    synchronous: i64,
+}
+
+impl Options {
+    /// The store of a server, at `path`, a regular file on a local disk. It is made if it is not there, and so is its directory.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        const FULL: i64 = 2;
+        Self {
+            path: path.into(),
+            exclusive: true,
+            reserve: 32 * 1_024 * 1_024,
+            patience: Duration::from_secs(2),
+            synchronous: FULL,
+        }
+    }
+
+    /// Opens the file beside a server that may have it open: nothing is made, and nothing that is claimed is taken back.
+    #[must_use]
+    pub fn shared(mut self) -> Self {
+        self.exclusive = false;
+        self
+    }
+
+    /// How many bytes of the disk are to stay free: with less, nothing new is accepted, and what was accepted can still be finished.
+    /// Never more than a twentieth of the disk. 32 MiB if nothing is said.
+    #[must_use]
+    pub fn reserve(mut self, bytes: u64) -> Self {
+        self.reserve = bytes;
+        self
+    }
+
+    /// How long to wait for another process that is writing. 2 seconds if nothing is said.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Commits without a sync. It breaks the promise of [`Store::accept`] on purpose: the power-loss tests must see it broken.
+    #[cfg(feature = "sabotage")]
+    #[must_use]
+    pub fn synchronous_normal(mut self) -> Self {
+        self.synchronous = 1;
+        self
+    }
+}
+
+/// A store in a SQLite database.
+///
+/// Dropping it closes it too, and blocks for that.
+#[derive(Debug)]
+pub struct Sqlite {
+    path: PathBuf,
+    writer: Arc<Writer>,
+    readers: Readers,
+    disk: Disk,
+}
+
+impl Sqlite {
+    /// Opens the database, and brings it to the present schema. Blocks: it reads and writes the disk.
+    ///
+    /// Whoever opens it alone finds nothing claimed: those who had claimed something are gone, so their attempts are recorded as
+    /// lost, and their dispatches wait, due as they were.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the file cannot be used: not a regular local file, no right to write, open in another
+    /// server. [`StoreError::Unreadable`] if it is not our database, or that of a newer version.
+    pub fn open(options: Options) -> Result<Self, StoreError> {
+        let said = options.path.display().to_string();
+        Self::open_at(options).map_err(|error| in_file(error, &said))
+    }
+
+    fn open_at(options: Options) -> Result<Self, StoreError> {
+        let path = place::locate(&options.path, options.exclusive)?;
+        let held = options.exclusive.then(|| place::lock(&path)).transpose()?;
+        let mut connection = place::connect(&path, &options)?;
+        if let Age::Older(version) = schema::age(&connection)? {
+            let _alone = lock_to_migrate(held.as_ref(), &path)?;
+            schema::migrate(&mut connection, version)?;
+        }
+        let fate = writer::Fate::default();
+        let mut ledger = Ledger::new(connection);
+        let checkpoints = if options.exclusive {
+            ledger.connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(|error| fault::of_read(&error))?;
+            take_back(&mut ledger).map_err(|error| fault::of_read(&error))?;
+            Checkpoints::start(place::connect(&path, &options)?, fate.clone())?
+        } else {
+            Checkpoints::Theirs
+        };
+        let directory = path.parent().unwrap_or(Path::new("/")).to_owned();
+        Ok(Self {
+            writer: Arc::new(Writer::start(ledger, checkpoints, fate.clone(), held)?),
+            disk: Disk::new(directory, options.reserve),
+            readers: Readers::new(path.clone(), options, fate),
+            path,
+        })
+    }
+
+    fn bytes(&self) -> u64 {
+        let files = [self.path.clone(), place::beside(&self.path, "-wal"), place::beside(&self.path, "-shm")];
+        files.iter().filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum()
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn accept(&self, arrival: Arrival) -> Result<Accepted, StoreError> {
+        self.disk.admit(arrival.body.len())?;
+        self.writer.write(move |ledger| ledger.accept(&arrival)).await
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
+        self.writer.write(move |ledger| ledger.claim(&claim)).await
+    }
+
+    async fn finish(&self, finish: Finish) -> Result<bool, StoreError> {
+        self.writer.write(move |ledger| ledger.finish(&finish)).await
+    }
+
+    async fn release_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.writer.write(move |ledger| ledger.release_expired(now)).await
+    }
+
+    async fn next_due(&self, handlers: &[Arc<str>]) -> Result<Option<Timestamp>, StoreError> {
+        let handlers = handlers.to_vec();
+        self.readers.read(move |connection| reading::next_due(connection, &handlers)).await
+    }
+
+    async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError> {
+        let filter = filter.clone();
+        self.readers.read(move |connection| listing::receipts(connection, &filter, page)).await
+    }
+
+    async fn receipt(&self, id: ReceiptId) -> Result<Option<ReceiptRecord>, StoreError> {
+        self.readers.read(move |connection| reading::receipt(connection, id)).await
+    }
+
+    async fn replay(&self, replay: &Replay, now: Timestamp) -> Result<u64, StoreError> {
+        self.disk.admit(0)?;
+        let replay = replay.clone();
+        self.writer.write(move |ledger| ledger.replay(&replay, now)).await
+    }
+
+    async fn unparsed(&self, after: Option<ReceiptId>, limit: usize) -> Result<Vec<(ReceiptId, String, Bytes)>, StoreError> {
+        self.readers.read(move |connection| reading::unparsed(connection, after, limit)).await
+    }
+
+    async fn reparsed(
+        &self,
+        id: ReceiptId,
+        content: Content,
+        identity: Identity,
+        owed: Vec<Owed>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.disk.admit(0)?;
+        self.writer.write(move |ledger| ledger.reparsed(id, &content, &identity, &owed, now)).await
+    }
+
+    async fn stats(&self, _now: Timestamp) -> Result<Stats, StoreError> {
+        let bytes = self.bytes();
+        self.readers.read(move |connection| reading::stats(connection, bytes)).await
+    }
+
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+        // Looking for them may take a while, so a reader does it. The writer makes sure of each.
+        let mut receipts =
+            self.readers.read(move |connection| reading::removable(connection, before, limit.saturating_add(1))).await?;
+        let more = receipts.len() > limit;
+        receipts.truncate(limit);
+        let purged = self.writer.write(move |ledger| ledger.purge(&receipts)).await?;
+        Ok(Purged { more, ..purged })
+    }
+
+    async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.writer.write(move |ledger| ledger.probe(now)).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.readers.close();
+        let writer = self.writer.clone();
+        let closing = tokio::task::spawn_blocking(move || writer.close());
+        closing.await.map_err(|_| StoreError::Unavailable("closing it was interrupted".into()))
+    }
+}
+
+/// A program that reads may bring an older file up to date too, but not under the feet of an older server.
+fn lock_to_migrate(held: Option<&File>, path: &Path) -> Result<Option<File>, StoreError> {
+    match held {
+        Some(_) => Ok(None),
+        None => place::lock(path).map(Some),
+    }
+}
+
+fn take_back(ledger: &mut Ledger) -> rusqlite::Result<()> {
+    ledger.connection.execute_batch("BEGIN IMMEDIATE")?;
+    let lost = ledger.release_all()?;
+    ledger.settle()?;
+    ledger.connection.execute_batch("COMMIT")?;
+    if lost > 0 {
+        tracing::warn!(store.lost = lost, "attempts were under way when the last process ended; they will be made again");
+    }
+    Ok(())
+}
+
+fn in_file(error: StoreError, path: &str) -> StoreError {
+    let say = |reason: String| format!("`{path}`: {reason}");
+    match error {
+        StoreError::Busy(reason) => StoreError::Busy(say(reason)),
+        StoreError::Full(reason) => StoreError::Full(say(reason)),
+        StoreError::Unavailable(reason) => StoreError::Unavailable(say(reason)),
+        StoreError::Broken(reason) => StoreError::Broken(say(reason)),
+        StoreError::Unreadable(reason) => StoreError::Unreadable(say(reason)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

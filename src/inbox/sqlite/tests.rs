@@ -1,0 +1,156 @@
+//! Faults that cannot be made from outside: a full disk, a failing sync, a task that fails among others.
+
+use super::*;
+use crate::{
+    event::Event,
+    inbox::{Room, Verdict},
+    secret::Secret,
+    signature::{Secrets, SigningKey, sign},
+};
+
+struct Fresh {
+    store: Sqlite,
+    _home: tempfile::TempDir,
+}
+
+fn fresh() -> Fresh {
+    let home = tempfile::tempdir().unwrap();
+    Fresh { store: Sqlite::open(Options::new(home.path().join("inbox.db"))).unwrap(), _home: home }
+}
+
+/// An event with this number. Padding is what makes reading it in a test slow, so what is large is no event.
+fn arrival(number: usize, size: usize) -> Arrival {
+    let body = if size == 0 {
+        Bytes::from(format!(r#"{{"data":{{"type":"webhookPings","id":"{number}"}}}}"#))
+    } else {
+        Bytes::from(format!("{number}{}", "x".repeat(size)))
+    };
+    let secret = Secret::new("a secret for the tests of the store");
+    let header = sign(&secret, &body).to_string();
+    let authentic = Secrets::new([SigningKey::new(&secret, "current")]).verify([header.as_bytes()], body, now()).unwrap();
+    let parsed = Event::parse(authentic.get().clone());
+    let owed = vec![Owed { handler: "log".into(), in_order: false }];
+    Arrival::new("app".into(), authentic, parsed.as_ref(), owed, now())
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_second(1_000).unwrap()
+}
+
+fn one(handler: &str) -> Claim {
+    Claim { handlers: vec![Room { handler: handler.into(), slots: 1, lease: Duration::from_mins(1) }], now: now() }
+}
+
+fn done(claimed: &Claimed) -> Finish {
+    Finish { lease: claimed.lease, started_at: now(), took: Duration::ZERO, verdict: Verdict::Done }
+}
+
+fn failure(code: i32) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None)
+}
+
+#[tokio::test]
+async fn a_task_that_fails_does_not_take_its_neighbours_with_it() {
+    let Fresh { store, _home } = fresh();
+    let held = rusqlite::Connection::open(&store.path).unwrap();
+    // While the other connection holds the write lock, the three of them gather in the queue and become one transaction.
+    held.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let half_way = store.writer.write(|ledger| {
+        ledger.name("half a task")?;
+        ledger.tally.add(1, tally::What::Receipts, 1_000);
+        Err::<(), _>(failure(rusqlite::ffi::SQLITE_CONSTRAINT))
+    });
+    let both = async { tokio::join!(store.probe(now()), store.accept(arrival(1, 0)), half_way, store.accept(arrival(2, 0))) };
+    let release = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        held.execute_batch("ROLLBACK").unwrap();
+    };
+    let ((probe, first, failed, second), ()) = tokio::join!(both, release);
+    assert!(probe.is_ok());
+    assert!(matches!(first, Ok(Accepted::New { receipt: ReceiptId(1), .. })), "{first:?}");
+    assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
+    assert!(matches!(second, Ok(Accepted::New { receipt: ReceiptId(2), .. })), "{second:?}");
+    let stats = store.stats(now()).await.unwrap();
+    assert_eq!((stats.receipts, stats.handlers[0].waiting), (2, 2));
+    assert_eq!(store.writer.write(|ledger| ledger.known_name("half a task")).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_failing_disk_breaks_the_store_for_good() {
+    for code in [rusqlite::ffi::SQLITE_IOERR_FSYNC, rusqlite::ffi::SQLITE_IOERR_WRITE, rusqlite::ffi::SQLITE_CORRUPT] {
+        let Fresh { store, _home } = fresh();
+        let error = store.writer.write(move |_| Err::<(), _>(failure(code))).await.unwrap_err();
+        assert!(error.is_fatal(), "{error}");
+        assert!(store.accept(arrival(1, 0)).await.unwrap_err().is_fatal());
+        assert!(store.probe(now()).await.unwrap_err().is_fatal());
+        assert!(store.stats(now()).await.unwrap_err().is_fatal());
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_panics_breaks_the_store_for_good() {
+    let Fresh { store, _home } = fresh();
+    let error = store.writer.write(|_| -> rusqlite::Result<()> { panic!("on purpose") }).await.unwrap_err();
+    assert!(error.is_fatal(), "{error}");
+    assert!(store.accept(arrival(1, 0)).await.unwrap_err().is_fatal());
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_what_does_not_fit_and_goes_on() {
+    let Fresh { store, _home } = fresh();
+    store.accept(arrival(1, 0)).await.unwrap();
+    let limit = |pages: i64| store.writer.write(move |ledger| ledger.connection.pragma_update(None, "max_page_count", pages));
+    // SQLite never takes a limit below what the file has already: this leaves no page more.
+    limit(1).await.unwrap();
+    let refused = store.accept(arrival(2, 100_000)).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Full(_)), "{refused}");
+    assert_eq!(store.stats(now()).await.unwrap().receipts, 1);
+    let claimed = store.claim(one("log")).await.unwrap().remove(0);
+    assert!(store.finish(done(&claimed)).await.unwrap());
+    limit(1_000_000).await.unwrap();
+    assert!(matches!(store.accept(arrival(2, 100_000)).await.unwrap(), Accepted::New { receipt: ReceiptId(2), same_id: false }));
+}
+
+#[tokio::test]
+async fn below_the_reserve_nothing_comes_in_and_everything_ends() {
+    let Fresh { store, _home } = fresh();
+    store.accept(arrival(1, 0)).await.unwrap();
+    store.disk.pretend_shortage();
+    let refused = store.accept(arrival(2, 0)).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Full(_)), "{refused}");
+    store.disk.pretend_shortage();
+    assert!(matches!(store.replay(&Replay::Dead { handler: None }, now()).await, Err(StoreError::Full(_))));
+    store.disk.pretend_shortage();
+    let claimed = store.claim(one("log")).await.unwrap().remove(0);
+    assert!(store.finish(done(&claimed)).await.unwrap());
+    store.probe(now()).await.unwrap();
+    // A look at the disk counts for a moment only; then the store finds by itself that there is room.
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    store.accept(arrival(2, 0)).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_log_starts_over_while_writing_never_stops() {
+    let Fresh { store, _home } = fresh();
+    let log = place::beside(&store.path, "-wal");
+    let mut largest = 0;
+    for number in 0..100 {
+        store.accept(arrival(number, 1_000_000)).await.unwrap();
+        largest = largest.max(log.metadata().unwrap().len());
+    }
+    assert!(largest < 64 * 1_024 * 1_024, "{largest} bytes");
+}
+
+#[cfg(feature = "sabotage")]
+#[test]
+fn the_sabotaged_store_says_what_it_is() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("inbox.db");
+    let synchronous = |options: &Options| {
+        let connection = place::connect(&path, options).unwrap();
+        connection.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let options = Options::new(&path);
+    drop(Sqlite::open(options.clone()).unwrap());
+    assert_eq!((synchronous(&options), synchronous(&options.clone().synchronous_normal())), (2, 1));
+}

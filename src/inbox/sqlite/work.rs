@@ -1,0 +1,277 @@
+//! Dispatches on their way: owed, claimed, finished, released, replayed.
+//!
+//! Those that are owed in order stand in a line, one for each handler and subject. Only its head may be claimed; the others carry
+//! `behind = 1`, so that a claim never walks over them. The head is the earliest by Apple's time, then by arrival: whoever joins the
+//! line or leaves it says who is at the head now, which is never more than two rows.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension as _, Result, Row, params};
+
+use super::{
+    super::{AttemptResult, Claim, Claimed, DispatchId, DispatchState, Finish, Lease, Owed, ReceiptId, Verdict, query::Replay},
+    column::{
+        self, PER_RECEIPT, RECEIPT, RECEIPT_WIDTH, dispatch_range, micros, micros_after, receipt_of, result_code, span, state_code,
+    },
+    ledger::{Ledger, Line},
+    tally::What,
+};
+
+/// A dispatch that leaves its state.
+struct Leaving {
+    id: i64,
+    handler: i64,
+    line: Line,
+}
+
+impl Leaving {
+    const COLUMNS: &str = "id, handler, subject, coalesce(place, 0)";
+
+    fn read(row: &Row<'_>) -> Result<Self> {
+        Ok(Self { id: row.get(0)?, handler: row.get(1)?, line: Line { subject: row.get(2)?, place: row.get(3)? } })
+    }
+}
+
+impl Ledger {
+    /// Makes a waiting dispatch for each handler that has none yet.
+    pub(super) fn owe(&mut self, receipt: i64, owed: &[Owed], line: &Line, due_at: Timestamp) -> Result<u64> {
+        let (first, last) = dispatch_range(receipt);
+        let mut made = 0;
+        for Owed { handler, in_order } in owed {
+            let handler = self.name(handler)?;
+            let (has_it, next) = self
+                .connection
+                .prepare_cached(
+                    "SELECT coalesce(max(handler = ?3), 0), coalesce(max(id) + 1, ?1) FROM dispatch WHERE id BETWEEN ?1 AND ?2",
+                )?
+                .query_row([first, last, handler], |row| Ok((row.get::<_, bool>(0)?, row.get::<_, i64>(1)?)))?;
+            if has_it {
+                continue;
+            }
+            if next > last {
+                return Err(rusqlite::Error::IntegralValueOutOfRange(0, PER_RECEIPT));
+            }
+            let subject = line.subject.as_ref().filter(|_| *in_order);
+            let behind = match subject {
+                Some(subject) => self.join_line(next, handler, subject, line.place)?,
+                None => false,
+            };
+            self.connection
+                .prepare_cached(
+                    "INSERT INTO dispatch (id, handler, state, attempts, token, due_at, subject, place, behind) \
+                     VALUES (?1, ?2, 0, 0, 0, ?3, ?4, ?5, ?6)",
+                )?
+                .execute(params![next, handler, micros(due_at), subject, subject.map(|_| line.place), behind])?;
+            self.tally.add(handler, What::Dispatches(DispatchState::Waiting), 1);
+            made += 1;
+        }
+        Ok(made)
+    }
+
+    /// See [`super::super::Store::claim`].
+    pub(super) fn claim(&mut self, claim: &Claim) -> Result<Vec<Claimed>> {
+        let mut claimed = Vec::new();
+        for room in &claim.handlers {
+            let Some(handler) = self.known_name(&room.handler)? else { continue };
+            let due: Vec<i64> = self
+                .connection
+                .prepare_cached(
+                    "SELECT id FROM dispatch WHERE state = 0 AND handler = ?1 AND behind = 0 AND due_at <= ?2 ORDER BY due_at, id LIMIT ?3",
+                )?
+                .query_map(params![handler, micros(claim.now), i64::try_from(room.slots).unwrap_or(i64::MAX)], |row| row.get(0))?
+                .collect::<Result<_>>()?;
+            for id in due {
+                let (attempt, token) = self
+                    .connection
+                    .prepare_cached(
+                        "UPDATE dispatch SET state = 1, attempts = attempts + 1, token = token + 1, claimed_at = ?2, lease_until = ?3 \
+                         WHERE id = ?1 RETURNING attempts, token",
+                    )?
+                    .query_row([id, micros(claim.now), micros_after(claim.now, room.lease)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                let (receipt, body) = self
+                    .connection
+                    .prepare_cached(&format!(
+                        "SELECT {RECEIPT}, o.body FROM receipt r JOIN original o ON o.receipt = r.id WHERE r.id = ?1"
+                    ))?
+                    .query_row([receipt_of(id)], |row| {
+                        Ok((column::receipt(row)?, Bytes::from(row.get::<_, Vec<u8>>(RECEIPT_WIDTH)?)))
+                    })?;
+                self.tally.moved(handler, DispatchState::Waiting, DispatchState::Claimed);
+                let lease = Lease { dispatch: DispatchId(id), token };
+                claimed.push(Claimed { lease, handler: room.handler.clone(), attempt, receipt, body });
+            }
+        }
+        Ok(claimed)
+    }
+
+    /// See [`super::super::Store::finish`].
+    pub(super) fn finish(&mut self, finish: &Finish) -> Result<bool> {
+        let Finish { lease, started_at, took, verdict } = finish;
+        let ours = self
+            .connection
+            .prepare_cached(&format!("SELECT {} FROM dispatch WHERE id = ?1 AND token = ?2 AND state = 1", Leaving::COLUMNS))?
+            .query_row([lease.dispatch.0, lease.token], Leaving::read)
+            .optional()?;
+        let Some(dispatch) = ours else { return Ok(false) };
+        let (state, due_at, result) = match verdict {
+            Verdict::Done => (DispatchState::Done, None, Some((AttemptResult::Ok, None))),
+            Verdict::Retry { due_at, error } => (DispatchState::Waiting, Some(*due_at), Some((AttemptResult::Failed, Some(error)))),
+            Verdict::Dead { result, error } => (DispatchState::Dead, None, Some((*result, Some(error)))),
+            Verdict::PutBack => (DispatchState::Waiting, None, None),
+        };
+        match result {
+            Some((result, error)) => self.record(dispatch.id, micros(*started_at), *took, result, error.map(String::as_str))?,
+            None => self.uncount(dispatch.id)?,
+        }
+        self.leave_claim(&dispatch, state, due_at)?;
+        Ok(true)
+    }
+
+    /// See [`super::super::Store::release_expired`].
+    pub(super) fn release_expired(&mut self, now: Timestamp) -> Result<u64> {
+        let expired =
+            self.select(&format!("SELECT {} FROM dispatch WHERE state = 1 AND lease_until < ?1", Leaving::COLUMNS), [micros(now)])?;
+        self.lose(&expired, Some(now))
+    }
+
+    /// Makes every claimed dispatch wait again, because whoever held them is gone. They are due as they were.
+    pub(super) fn release_all(&mut self) -> Result<u64> {
+        let claimed = self.select(&format!("SELECT {} FROM dispatch WHERE state = 1", Leaving::COLUMNS), [])?;
+        self.lose(&claimed, None)
+    }
+
+    /// See [`super::super::Store::replay`].
+    pub(super) fn replay(&mut self, replay: &Replay, now: Timestamp) -> Result<u64> {
+        match replay {
+            Replay::Receipt { id, handlers } => self.replay_receipt(*id, handlers, now),
+            Replay::Dead { handler: None } => {
+                let dead = self.select(&format!("SELECT {} FROM dispatch WHERE state = 3 ORDER BY id", Leaving::COLUMNS), [])?;
+                self.revive_all(&dead, DispatchState::Dead, now)
+            }
+            Replay::Dead { handler: Some(handler) } => {
+                let Some(handler) = self.known_name(handler)? else { return Ok(0) };
+                let sql = format!("SELECT {} FROM dispatch WHERE state = 3 AND handler = ?1 ORDER BY id", Leaving::COLUMNS);
+                let dead = self.select(&sql, [handler])?;
+                self.revive_all(&dead, DispatchState::Dead, now)
+            }
+        }
+    }
+
+    fn replay_receipt(&mut self, id: ReceiptId, handlers: &[Owed], now: Timestamp) -> Result<u64> {
+        let receipt = self
+            .connection
+            .prepare_cached(&format!(
+                "SELECT {RECEIPT} FROM receipt r JOIN original o ON o.receipt = r.id WHERE r.id = ?1 AND r.reason IS NULL"
+            ))?
+            .query_row([id.0], column::receipt)
+            .optional()?;
+        let Some(receipt) = receipt else { return Ok(0) };
+        let line = Line::of(&receipt.content, receipt.received_at);
+        let (first, last) = dispatch_range(id.0);
+        let mut count = 0;
+        for owed in handlers {
+            let handler = self.name(&owed.handler)?;
+            let ended = self
+                .connection
+                .prepare_cached("SELECT id, state FROM dispatch WHERE id BETWEEN ?1 AND ?2 AND handler = ?3 AND state >= 2")?
+                .query_row([first, last, handler], |row| Ok((row.get::<_, i64>(0)?, column::state(row, 1)?)))
+                .optional()?;
+            let Some((id, state)) = ended else { continue };
+            let subject = line.subject.clone().filter(|_| owed.in_order);
+            let dispatch = Leaving { id, handler, line: Line { subject, place: line.place } };
+            count += self.revive_all(&[dispatch], state, now)?;
+        }
+        Ok(count + self.owe(id.0, handlers, &line, now)?)
+    }
+
+    fn revive_all(&mut self, dispatches: &[Leaving], from: DispatchState, now: Timestamp) -> Result<u64> {
+        for Leaving { id, handler, line } in dispatches {
+            let behind = match &line.subject {
+                Some(subject) => self.join_line(*id, *handler, subject, line.place)?,
+                None => false,
+            };
+            self.connection
+                .prepare_cached(
+                    "UPDATE dispatch SET state = 0, attempts = 0, due_at = ?2, subject = ?3, place = ?4, behind = ?5 WHERE id = ?1",
+                )?
+                .execute(params![id, micros(now), line.subject, line.subject.as_ref().map(|_| line.place), behind])?;
+            self.tally.moved(*handler, from, DispatchState::Waiting);
+        }
+        Ok(dispatches.len() as u64)
+    }
+
+    fn lose(&mut self, dispatches: &[Leaving], now: Option<Timestamp>) -> Result<u64> {
+        for dispatch in dispatches {
+            let claimed_at: i64 = self
+                .connection
+                .prepare_cached("SELECT coalesce(claimed_at, due_at) FROM dispatch WHERE id = ?1")?
+                .query_row([dispatch.id], |row| row.get(0))?;
+            let took = now.map_or(0, |now| micros(now).saturating_sub(claimed_at));
+            let took = Duration::from_micros(u64::try_from(took).unwrap_or(0));
+            self.record(dispatch.id, claimed_at, took, AttemptResult::Lost, None)?;
+            self.leave_claim(dispatch, DispatchState::Waiting, now)?;
+        }
+        Ok(dispatches.len() as u64)
+    }
+
+    fn leave_claim(&mut self, dispatch: &Leaving, to: DispatchState, due_at: Option<Timestamp>) -> Result<()> {
+        self.connection
+            .prepare_cached(
+                "UPDATE dispatch SET state = ?2, due_at = coalesce(?3, due_at), claimed_at = NULL, lease_until = NULL WHERE id = ?1",
+            )?
+            .execute(params![dispatch.id, state_code(to), due_at.map(micros)])?;
+        if to != DispatchState::Waiting
+            && let Some(subject) = &dispatch.line.subject
+            && let Some((head, _)) = self.head_of_line(dispatch.handler, subject)?
+        {
+            self.set_behind(head, false)?;
+        }
+        self.tally.moved(dispatch.handler, DispatchState::Claimed, to);
+        Ok(())
+    }
+
+    fn record(&mut self, dispatch: i64, started_at: i64, took: Duration, result: AttemptResult, error: Option<&str>) -> Result<()> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO attempt (dispatch, token, number, started_at, took, result, error) \
+                 SELECT id, token, attempts, ?2, ?3, ?4, ?5 FROM dispatch WHERE id = ?1",
+            )?
+            .execute(params![dispatch, started_at, span(took), result_code(result), error])?;
+        Ok(())
+    }
+
+    fn uncount(&mut self, dispatch: i64) -> Result<()> {
+        self.connection.prepare_cached("UPDATE dispatch SET attempts = attempts - 1 WHERE id = ?1")?.execute([dispatch])?;
+        Ok(())
+    }
+
+    /// Makes room in the line for a dispatch that is about to wait in it. Says whether it will stand behind another.
+    fn join_line(&mut self, id: i64, handler: i64, subject: &str, place: i64) -> Result<bool> {
+        match self.head_of_line(handler, subject)? {
+            Some((head, head_place)) if (head_place, head) < (place, id) => Ok(true),
+            Some((head, _)) => self.set_behind(head, true).map(|()| false),
+            None => Ok(false),
+        }
+    }
+
+    fn head_of_line(&self, handler: i64, subject: &str) -> Result<Option<(i64, i64)>> {
+        self.connection
+            .prepare_cached(
+                "SELECT id, place FROM dispatch WHERE state <= 1 AND subject IS NOT NULL AND handler = ?1 AND subject = ?2 \
+                 ORDER BY place, id LIMIT 1",
+            )?
+            .query_row(params![handler, subject], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()
+    }
+
+    fn set_behind(&self, dispatch: i64, behind: bool) -> Result<()> {
+        self.connection.prepare_cached("UPDATE dispatch SET behind = ?2 WHERE id = ?1")?.execute(params![dispatch, behind])?;
+        Ok(())
+    }
+
+    fn select(&self, sql: &str, values: impl rusqlite::Params) -> Result<Vec<Leaving>> {
+        self.connection.prepare_cached(sql)?.query_map(values, Leaving::read)?.collect()
+    }
+}

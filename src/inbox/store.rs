@@ -1,0 +1,121 @@
+//! The sentences that every store must be able to say.
+
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::{
+    Accepted, Arrival, Claim, Claimed, Content, Finish, Identity, Owed, ReceiptId,
+    query::{Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
+};
+
+/// A place where receipts, dispatches and attempts are kept.
+///
+/// Each method is atomic: when it returns `Ok`, all of what it says is on disk; when it returns `Err`, nothing is that anybody
+/// will see (but for a failed commit, of which a store cannot know whether it reached the disk: the same call again is then safe).
+/// Dropping a method's future never stops half way: what was begun is finished or undone by the store itself.
+/// The present time comes in as a parameter; a store asks no clock.
+///
+/// Implement it to keep receipts somewhere else: `tests/it/store` holds the suite that every store must pass.
+#[async_trait]
+pub trait Store: Debug + Send + Sync + 'static {
+    /// Keeps a notification: writes its receipt, its identity, and a waiting dispatch for each handler it is owed to, due at
+    /// once. If the identity is known, writes nothing and says so.
+    ///
+    /// After `Ok`, the receipt survives the loss of power.
+    async fn accept(&self, arrival: Arrival) -> Result<Accepted, StoreError>;
+
+    /// Claims due dispatches for the handlers that have room: oldest due first, each with a new lease, its attempt counted.
+    /// A dispatch that is owed in order is passed over while an earlier one (by Apple's time, then by arrival) of the same
+    /// handler and subject is waiting or claimed.
+    ///
+    /// After `Ok`, nobody else is given the same dispatch until it is finished or its lease has run out.
+    async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError>;
+
+    /// Records what came of a claimed dispatch. `false` means that the lease is no longer ours and nothing was changed.
+    async fn finish(&self, finish: Finish) -> Result<bool, StoreError>;
+
+    /// Makes every dispatch wait again, due at `now`, whose lease ran out before `now`, and records the attempt as lost.
+    /// Returns how many.
+    async fn release_expired(&self, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// When the earliest waiting dispatch of the named handlers falls due, of those that no earlier one holds back; none if nothing
+    /// waits.
+    async fn next_due(&self, handlers: &[Arc<str>]) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Lists receipts, newest first.
+    async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError>;
+
+    /// One receipt with its body, its dispatches and their attempts.
+    async fn receipt(&self, id: ReceiptId) -> Result<Option<ReceiptRecord>, StoreError>;
+
+    /// Makes dispatches wait again, due at `now`, with their attempts counted from the start; for a handler that the receipt was
+    /// not owed to, makes a new dispatch. Claimed and waiting dispatches are left alone. Returns how many will be tried.
+    async fn replay(&self, replay: &Replay, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// The bytes of receipts that are kept unparsed, after the given number, oldest first.
+    async fn unparsed(&self, after: Option<ReceiptId>, limit: usize) -> Result<Vec<(ReceiptId, String, Bytes)>, StoreError>;
+
+    /// Replaces what is known of an unparsed receipt's content, and makes the dispatches it is owed to, due at `now`. `false` means
+    /// that it was not unparsed any more and nothing was changed.
+    ///
+    /// From now on `identity` is known too, so that the same event, sent again, is not taken for another. If it is known already,
+    /// the event has been accepted as another receipt since: then this one is owed to nobody.
+    async fn reparsed(
+        &self,
+        id: ReceiptId,
+        content: Content,
+        identity: Identity,
+        owed: Vec<Owed>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Counts what is kept.
+    async fn stats(&self, now: Timestamp) -> Result<Stats, StoreError>;
+
+    /// Removes up to `limit` receipts that were received before `before` and owe nothing any more, with their dispatches and
+    /// attempts. Their identities stay, so an old notification that is sent again is still known.
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError>;
+
+    /// Commits something real, to prove that the store can.
+    async fn probe(&self, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Ends orderly: finishes what was begun and gives the files back. Later calls fail.
+    async fn close(&self) -> Result<(), StoreError>;
+
+    /// How long a caller who was told [`StoreError::Busy`] or [`StoreError::Full`] should wait.
+    fn retry_after(&self) -> Duration {
+        Duration::from_secs(5)
+    }
+}
+
+/// Why a store could not do what it was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Too much is waiting to be written. It passes by itself.
+    #[error("the store is busy: {0}")]
+    Busy(String),
+    /// There is no room on the disk, or only the reserve is left. It passes when somebody makes room.
+    #[error("the store is full: {0}")]
+    Full(String),
+    /// The store cannot be reached, or refused. It may pass.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// The store can no longer be trusted: a write or a sync failed, and what is in memory may differ from what is on disk.
+    /// The process must end; the next one reads the disk afresh.
+    #[error("the store is broken: {0}")]
+    Broken(String),
+    /// What is kept cannot be understood by this version.
+    #[error("the store cannot be read: {0}")]
+    Unreadable(String),
+}
+
+impl StoreError {
+    /// Whether the process must end, because only a fresh start can mend this.
+    pub fn is_fatal(&self) -> bool {
+        matches!(self, Self::Broken(_))
+    }
+}
