@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod event;
+pub mod http_client;
 pub mod inbox;
 pub mod secret;
 pub mod shutdown;
