@@ -2,8 +2,11 @@
 
 pub mod clock;
 pub mod event;
+pub mod handler;
 pub mod http_client;
 pub mod inbox;
 pub mod secret;
 pub mod shutdown;
 pub mod signature;
+
+pub use self::handler::{Handler, Registry, handler_fn, on};

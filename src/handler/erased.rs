@@ -1,0 +1,49 @@
+//! A handler of any type, as the worker holds it.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+use super::{Context, Handler, HandlerError};
+use crate::event::{Event, EventKind};
+
+/// A handler whose type is forgotten. Cloning it gives the same handler again.
+#[derive(Clone)]
+pub struct BoxHandler(Arc<dyn Erased>);
+
+impl BoxHandler {
+    /// Forgets the type of a handler.
+    pub fn new(handler: impl Handler) -> Self {
+        Self(Arc::new(handler))
+    }
+}
+
+impl Handler for BoxHandler {
+    fn handle(&self, event: Arc<Event>, ctx: Context) -> impl Future<Output = Result<(), HandlerError>> + Send {
+        self.0.handle_boxed(event, ctx)
+    }
+
+    fn wants(&self, kind: &EventKind) -> bool {
+        self.0.wants_boxed(kind)
+    }
+}
+
+impl fmt::Debug for BoxHandler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BoxHandler(…)")
+    }
+}
+
+/// What a trait object can do of [`Handler`].
+trait Erased: Send + Sync {
+    fn handle_boxed(&self, event: Arc<Event>, ctx: Context) -> Pin<Box<dyn Future<Output = Result<(), HandlerError>> + Send + '_>>;
+    fn wants_boxed(&self, kind: &EventKind) -> bool;
+}
+
+impl<H: Handler> Erased for H {
+    fn handle_boxed(&self, event: Arc<Event>, ctx: Context) -> Pin<Box<dyn Future<Output = Result<(), HandlerError>> + Send + '_>> {
+        Box::pin(self.handle(event, ctx))
+    }
+
+    fn wants_boxed(&self, kind: &EventKind) -> bool {
+        self.wants(kind)
+    }
+}

@@ -1,0 +1,71 @@
+//! Which file a command means.
+
+use std::{
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use super::super::SectionError;
+
+/// The program's file: the path itself, or the first of that name in the directories of `path`. It is looked up once, when the
+/// handler is built, so that a mistake shows at the start and not with the first event.
+pub(super) fn find(command: &[String], path: &str) -> Result<PathBuf, SectionError> {
+    let Some(name) = command.first().filter(|name| !name.is_empty()) else {
+        return Err(SectionError::new(
+            "command",
+            "expected a program and its arguments, as in `[\"/usr/local/bin/notify\", \"--loud\"]`",
+        ));
+    };
+    if let Some(index) = command.iter().position(|argument| argument.contains('\0')) {
+        return Err(SectionError::new(format!("command[{index}]"), "there is a NUL in it"));
+    }
+    let (found, expected) = if name.starts_with('/') {
+        (Some(PathBuf::from(name)).filter(|file| is_program(file)), "an executable file".to_owned())
+    } else if name.contains('/') {
+        (None, "an absolute path, or a name to look up".to_owned())
+    } else {
+        (
+            path.split(':').map(|directory| Path::new(directory).join(name)).find(|file| is_program(file)),
+            format!("a program in {path}"),
+        )
+    };
+    found.ok_or_else(|| {
+        let error = SectionError::new("command[0]", format!("expected {expected}, found `{name}`"));
+        if name.contains(' ') { error.hint("there is no shell: write each argument as a string of its own") } else { error }
+    })
+}
+
+fn is_program(file: &Path) -> bool {
+    file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(command: &[&str], expected: Result<&str, &str>) {
+        let command: Vec<_> = command.iter().map(ToString::to_string).collect();
+        let found = find(&command, "/nowhere:/bin").map_err(|error| error.to_string());
+        assert_eq!(found.as_deref().map_err(String::as_str), expected.map(Path::new));
+    }
+
+    #[test]
+    fn finds() {
+        check(&["/bin/sh", "-c"], Ok("/bin/sh"));
+        check(&["sh"], Ok("/bin/sh"));
+        check(&["./sh"], Err("`command[0]`: expected an absolute path, or a name to look up, found `./sh`"));
+        check(&["/etc/passwd"], Err("`command[0]`: expected an executable file, found `/etc/passwd`"));
+        check(&["/bin"], Err("`command[0]`: expected an executable file, found `/bin`"));
+        check(&["no-such-program"], Err("`command[0]`: expected a program in /nowhere:/bin, found `no-such-program`"));
+        check(&["sh", "a\0b"], Err("`command[1]`: there is a NUL in it"));
+        check(
+            &["sh -c true"],
+            Err("`command[0]`: expected a program in /nowhere:/bin, found `sh -c true` \
+                 (there is no shell: write each argument as a string of its own)"),
+        );
+        let none = "`command`: expected a program and its arguments, as in `[\"/usr/local/bin/notify\", \"--loud\"]`";
+        check(&[], Err(none));
+        check(&[""], Err(none));
+    }
+}

@@ -1,0 +1,198 @@
+//! The kind `forward`: posts events to a URL, as Apple sent them or as our own signed JSON.
+//!
+//! `body = "raw"` sends the bytes as they came, with Apple's signature header, so that a receiver written for Apple notices no
+//! difference; an event that was recovered from Apple's list of deliveries has no such header. `body = "json"` sends our document,
+//! signed after [Standard Webhooks](https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md).
+//!
+//! Where a request goes is decided by the configuration alone, within the rules of [`http_client`](crate::http_client): nothing of an
+//! event gets into a URL. A URL may hold a token, so no message shows more of it than its host.
+
+mod answer;
+mod standard;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method,
+    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, TE, TRANSFER_ENCODING, UPGRADE},
+};
+use serde::Deserialize;
+use url::Url;
+
+use self::standard::Signer;
+use super::{Context, Handler, HandlerError, Section, SectionError, notice::notice};
+use crate::{
+    clock::{Clock, SystemClock},
+    event::Event,
+    http_client::{HttpClient, Reach},
+    secret::Secret,
+};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const APPLE_SIGNATURE: HeaderName = HeaderName::from_static("x-apple-signature");
+
+/// Headers that the request itself decides about.
+const RESERVED: [HeaderName; 14] = [
+    HOST,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    TRANSFER_ENCODING,
+    CONNECTION,
+    UPGRADE,
+    TE,
+    EXPECT,
+    HeaderName::from_static("keep-alive"),
+    IDEMPOTENCY_KEY,
+    APPLE_SIGNATURE,
+    standard::ID,
+    standard::TIMESTAMP,
+    standard::SIGNATURE,
+];
+
+/// Posts events to a URL.
+#[derive(Debug)]
+pub struct Forward {
+    client: HttpClient,
+    url: Target,
+    headers: HeaderMap,
+    body: Body,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Deserialize)]
+struct Keys {
+    url: Secret,
+    body: BodyKey,
+    secret: Option<Secret>,
+    headers: BTreeMap<String, Secret>,
+    allow_private: bool,
+}
+
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum BodyKey {
+    Raw,
+    Json,
+}
+
+#[derive(Debug)]
+enum Body {
+    Raw,
+    Json(Signer),
+}
+
+/// A URL that shows only where it leads.
+struct Target(Url);
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}://{}/…", self.0.scheme(), self.0.host_str().unwrap_or_default())
+    }
+}
+
+impl Forward {
+    /// Builds the handler from its section.
+    ///
+    /// # Errors
+    /// When the URL cannot be posted to within the address rules, the secret for `json` is missing or unusable, or a header is none.
+    #[expect(clippy::needless_pass_by_value, reason = "the shape of a factory")]
+    pub fn new(section: Section) -> Result<Self, SectionError> {
+        let keys: Keys = section.parse()?;
+        let mut errors = SectionError::default();
+        let url = note(&mut errors, target(&keys));
+        let body = note(&mut errors, body(&keys));
+        let headers = note(&mut errors, headers(&keys.headers));
+        let (Some((url, reach)), Some(body), Some(headers)) = (url, body, headers) else { return Err(errors) };
+        let client = section.outgoing().client(reach).map_err(|error| SectionError::new("url", error.to_string()))?;
+        client.judge(&url).map_err(|refused| SectionError::new("url", refused.to_string()))?;
+        Ok(Self { client, url: Target(url), headers, body, clock: Arc::new(SystemClock::new()) })
+    }
+
+    fn message(&self, event: &Event, ctx: &Context) -> Result<(HeaderMap, Bytes), HandlerError> {
+        let mut headers = self.headers.clone();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(IDEMPOTENCY_KEY, HeaderValue::from_str(ctx.idempotency_key()).map_err(HandlerError::reject)?);
+        match &self.body {
+            Body::Raw => {
+                if let Some(signature) = ctx.signature() {
+                    headers.insert(APPLE_SIGNATURE, HeaderValue::from_str(signature).map_err(HandlerError::reject)?);
+                }
+                Ok((headers, event.raw().clone()))
+            }
+            Body::Json(signer) => {
+                let body = notice(event, ctx).map_err(HandlerError::reject)?;
+                signer.sign(&mut headers, ctx.idempotency_key(), self.clock.now(), &body)?;
+                Ok((headers, body))
+            }
+        }
+    }
+}
+
+impl Handler for Forward {
+    async fn handle(&self, event: Arc<Event>, ctx: Context) -> Result<(), HandlerError> {
+        let (headers, body) = self.message(&event, &ctx)?;
+        let request = self.client.request(Method::POST, self.url.0.clone()).map_err(HandlerError::reject)?;
+        let response = request.headers(headers).body(body).send().await.map_err(reqwest::Error::without_url)?;
+        answer::judge(response, self.clock.now()).await
+    }
+}
+
+fn note<T>(errors: &mut SectionError, result: Result<T, SectionError>) -> Option<T> {
+    result.map_err(|error| errors.extend(error)).ok()
+}
+
+/// The URL, and which addresses it may lead to. Without TLS nothing may leave the private network: whoever sees it passing could
+/// read it.
+fn target(keys: &Keys) -> Result<(Url, Reach), SectionError> {
+    let url: Url = keys.url.expose().parse().map_err(|error| SectionError::new("url", format!("expected a URL, {error}")))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        let error = SectionError::new("url", "there is a user name or password in it");
+        return Err(error.hint("send it as `headers = { authorization = … }`"));
+    }
+    match (url.scheme(), keys.allow_private) {
+        ("https", true) => Ok((url, Reach::Everywhere)),
+        ("https", false) => Ok((url, Reach::Public)),
+        ("http", true) => Ok((url, Reach::Private)),
+        ("http", false) => {
+            let error = SectionError::new("url", "expected `https`, found `http`");
+            Err(error.hint("within a private network or one machine, set `allow_private = true`"))
+        }
+        _ => Err(SectionError::new("url", "expected `https`, found another scheme")),
+    }
+}
+
+fn body(keys: &Keys) -> Result<Body, SectionError> {
+    match (keys.body, &keys.secret) {
+        (BodyKey::Raw, None) => Ok(Body::Raw),
+        (BodyKey::Raw, Some(_)) => {
+            let error = SectionError::new("secret", "is of no use with `body = \"raw\"`, which bears Apple's signature");
+            Err(error.hint("remove it, or set `body = \"json\"`"))
+        }
+        (BodyKey::Json, Some(secret)) => Signer::new(secret).map(Body::Json),
+        (BodyKey::Json, None) => {
+            let error = SectionError::new("secret", "is missing, expected the secret to sign with");
+            Err(error.hint("make one with `openssl rand -base64 32` and give it to the receiver as well"))
+        }
+    }
+}
+
+fn headers(table: &BTreeMap<String, Secret>) -> Result<HeaderMap, SectionError> {
+    let (mut headers, mut errors) = (HeaderMap::new(), SectionError::default());
+    for (name, value) in table {
+        let key = format!("headers.{name}");
+        match (name.parse::<HeaderName>(), HeaderValue::from_str(value.expose())) {
+            (Ok(name), _) if RESERVED.contains(&name) => errors = errors.and(key, "is decided by the request itself"),
+            (Ok(name), Ok(mut value)) => {
+                value.set_sensitive(true);
+                headers.insert(name, value);
+            }
+            (Err(_), _) => errors = errors.and(key, "expected the name of a header"),
+            (_, Err(_)) => errors = errors.and(key, "expected a value of visible characters"),
+        }
+    }
+    errors.or(headers)
+}
+
+#[cfg(test)]
+mod tests;

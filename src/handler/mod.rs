@@ -1,0 +1,225 @@
+//! What is done about an event: the [`Handler`] trait, the kinds that ship, and the registry that builds them from configuration.
+//!
+//! A handler answers in words: `Ok(())` when the event is taken care of, [`HandlerError::retry`] when trying again may help,
+//! [`HandlerError::reject`] when it never will. Handlers never see how events are kept, and storage never sees handlers; they meet
+//! in the worker.
+//!
+//! How to write one, from nothing: [`writing`]. What it must bear: [`at_least_once`].
+
+mod erased;
+mod exec;
+mod forward;
+mod function;
+mod log;
+mod notice;
+pub mod registry;
+pub mod route;
+pub mod section;
+
+#[doc = include_str!("../docs/handlers.md")]
+pub mod writing {}
+
+#[doc = include_str!("../docs/at_least_once.md")]
+pub mod at_least_once {}
+
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+pub use self::{
+    erased::BoxHandler,
+    exec::Exec,
+    forward::Forward,
+    function::{FamilyFunction, Function, Of, handler_fn, on},
+    log::Log,
+    registry::{BuildError, Registry},
+    section::{Problem, Section, SectionError},
+};
+use crate::event::{Event, EventKind};
+
+/// Does something about events.
+///
+/// What an implementation can rely on, and what it must bear:
+///
+/// 1. **At least once.** An event is handed over again until a call answers `Ok` or [`reject`](HandlerError::reject), or the attempts
+///    of the retry schedule are used up. After a crash, an event that was being handled is handled again; the
+///    [idempotency key](Context::idempotency_key) stays the same, so the other side can tell.
+/// 2. **At the same time.** Different events may be handled concurrently, up to the handler's `concurrency`. One event is never handled
+///    twice at the same time by the same handler.
+/// 3. **No order**, unless the configuration asks for `order = "subject"`: then the events of one app version or build come one
+///    after another, in Apple's time order.
+/// 4. **Bounded.** A call that has not returned after the handler's `timeout` is dropped at its next await point, as it is when the
+///    program stops and the grace period is over. Both count as failed attempts.
+/// 5. **Isolated.** A panic is a failed attempt and touches nothing else.
+///
+/// Do not implement this trait for a plain function: [`handler_fn`] wraps one, and [`on`] wraps one that wants a single family of
+/// events. Do not keep events for later inside a handler: answer [`HandlerError::retry`] and they come back.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a handler",
+    note = "implement `asc_webhooks::Handler` for it, or wrap a function with `asc_webhooks::handler_fn`"
+)]
+pub trait Handler: Send + Sync + 'static {
+    /// Handles one event.
+    ///
+    /// # Errors
+    /// Any error that is neither [`HandlerError::retry`] nor [`HandlerError::reject`] (one that arrives by `?`) is tried again.
+    fn handle(&self, event: Arc<Event>, ctx: Context) -> impl Future<Output = Result<(), HandlerError>> + Send;
+
+    /// Whether events of this kind are for this handler at all. Events of other kinds are never owed to it.
+    fn wants(&self, kind: &EventKind) -> bool {
+        let _ = kind;
+        true
+    }
+}
+
+/// What a handler is told besides the event.
+#[derive(Clone, Debug)]
+pub struct Context {
+    pub(crate) handler: Arc<str>,
+    pub(crate) endpoint: Arc<str>,
+    pub(crate) receipt: i64,
+    pub(crate) received_at: Timestamp,
+    pub(crate) recovered: bool,
+    pub(crate) signature: Option<String>,
+    pub(crate) idempotency_key: Arc<str>,
+    pub(crate) attempt: u32,
+    pub(crate) cancelled: CancellationToken,
+}
+
+impl Context {
+    /// The name of the handler, as configured.
+    pub fn handler(&self) -> &str {
+        &self.handler
+    }
+
+    /// The name of the endpoint that received the event.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The number of the receipt, as `events show` takes it.
+    pub fn receipt(&self) -> i64 {
+        self.receipt
+    }
+
+    /// When the notification was received.
+    pub fn received_at(&self) -> Timestamp {
+        self.received_at
+    }
+
+    /// Whether the event was fetched from Apple after it had been missed.
+    pub fn is_recovered(&self) -> bool {
+        self.recovered
+    }
+
+    /// Apple's signature header as it arrived; none on a recovered event.
+    pub fn signature(&self) -> Option<&str> {
+        self.signature.as_deref()
+    }
+
+    /// A text that is the same for every attempt at this event by this handler, and for no other.
+    pub fn idempotency_key(&self) -> &str {
+        &self.idempotency_key
+    }
+
+    /// Which attempt this is, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Resolves when the attempt is about to be cut off because the program stops.
+    pub async fn cancelled(&self) {
+        self.cancelled.cancelled().await;
+    }
+}
+
+/// A handler's "no", in one of two words.
+///
+/// There is no `Error` implementation, so that `?` can turn every other error into one of these: it is then tried again.
+pub struct HandlerError {
+    kind: Kind,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Retry { after: Option<Duration> },
+    Reject,
+}
+
+impl HandlerError {
+    /// Try again, when the retry schedule says.
+    pub fn retry(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { kind: Kind::Retry { after: None }, source: error.into() }
+    }
+
+    /// Try again, but not before `after` has passed: what the other side asked for in a `Retry-After`.
+    pub fn retry_after(error: impl Into<Box<dyn std::error::Error + Send + Sync>>, after: Duration) -> Self {
+        Self { kind: Kind::Retry { after: Some(after) }, source: error.into() }
+    }
+
+    /// Do not try again: it would fail the same way. The dispatch is dead until somebody replays it.
+    pub fn reject(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { kind: Kind::Reject, source: error.into() }
+    }
+
+    /// Whether trying again was ruled out.
+    pub fn is_reject(&self) -> bool {
+        self.kind == Kind::Reject
+    }
+
+    /// The shortest wait before the next attempt that was asked for.
+    pub fn after(&self) -> Option<Duration> {
+        match self.kind {
+            Kind::Retry { after } => after,
+            Kind::Reject => None,
+        }
+    }
+}
+
+impl<E> From<E> for HandlerError
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    fn from(error: E) -> Self {
+        Self::retry(error)
+    }
+}
+
+impl fmt::Debug for HandlerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {self}", self.kind)
+    }
+}
+
+/// The error and its causes on one line: `outer: inner: root`.
+impl fmt::Display for HandlerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.source)?;
+        let mut cause = self.source.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+impl Context {
+    /// The first attempt at a receipt of the endpoint `ios`.
+    pub(crate) fn sample() -> Self {
+        Self {
+            handler: "ci".into(),
+            endpoint: "ios".into(),
+            receipt: 7,
+            received_at: "2026-03-02T09:30:01Z".parse().unwrap(),
+            recovered: false,
+            signature: Some(format!("hmacsha256={}", "ab".repeat(32))),
+            idempotency_key: "5c3f0a".into(),
+            attempt: 1,
+            cancelled: CancellationToken::new(),
+        }
+    }
+}

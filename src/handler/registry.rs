@@ -1,0 +1,143 @@
+//! The kinds of handler that a configuration can name, and the factory of each.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use super::{BoxHandler, Exec, Forward, Handler, Log, Section, SectionError, section::did_you_mean};
+
+/// Knows the kinds of handler by name.
+///
+/// ```
+/// use asc_webhooks::handler::{Registry, handler_fn};
+///
+/// let registry = Registry::builtin().register_handler("print", handler_fn(async |event, _ctx| {
+///     println!("{}", event.kind);
+///     Ok(())
+/// }));
+/// assert_eq!(registry.kinds().collect::<Vec<_>>(), ["exec", "forward", "log", "print"]);
+/// ```
+#[derive(Clone)]
+pub struct Registry {
+    factories: BTreeMap<String, Factory>,
+}
+
+type Factory = Arc<dyn Fn(Section) -> Result<BoxHandler, SectionError> + Send + Sync>;
+
+/// Why a handler cannot be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// No kind of this name is registered.
+    #[error("no handler kind `{kind}`, expected one of {known}{}", hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default())]
+    UnknownKind {
+        /// The name.
+        kind: String,
+        /// The registered kinds, in backticks.
+        known: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// The kind's own keys are wrong.
+    #[error(transparent)]
+    Section(#[from] SectionError),
+}
+
+impl Registry {
+    /// The kinds that ship: `exec`, `forward`, `log`.
+    pub fn builtin() -> Self {
+        Self::empty().register("exec", Exec::new).register("forward", Forward::new).register("log", Log::new)
+    }
+
+    /// No kinds at all.
+    pub fn empty() -> Self {
+        Self { factories: BTreeMap::new() }
+    }
+
+    /// Adds a kind, which is built by `factory` for each `[[handler]]` that names it. A kind that was registered under the same name
+    /// before is replaced.
+    #[must_use]
+    pub fn register<H: Handler>(
+        mut self,
+        kind: impl Into<String>,
+        factory: impl Fn(Section) -> Result<H, SectionError> + Send + Sync + 'static,
+    ) -> Self {
+        self.factories.insert(kind.into(), Arc::new(move |section| factory(section).map(BoxHandler::new)));
+        self
+    }
+
+    /// Adds a kind that needs no configuration: every `[[handler]]` that names it is this handler, and has no keys of its own.
+    #[must_use]
+    pub fn register_handler(self, kind: impl Into<String>, handler: impl Handler) -> Self {
+        #[derive(serde::Deserialize)]
+        struct NoKeys {}
+        let handler = BoxHandler::new(handler);
+        self.register(kind, move |section| section.parse::<NoKeys>().map(|NoKeys {}| handler.clone()))
+    }
+
+    /// The names of all kinds, sorted.
+    pub fn kinds(&self) -> impl Iterator<Item = &str> {
+        self.factories.keys().map(String::as_str)
+    }
+
+    /// Builds a handler.
+    ///
+    /// # Errors
+    /// When there is no such kind, or the section is not what the kind expects.
+    pub fn build(&self, kind: &str, section: Section) -> Result<BoxHandler, BuildError> {
+        match self.factories.get(kind) {
+            Some(factory) => Ok(factory(section)?),
+            None => Err(BuildError::UnknownKind {
+                kind: kind.to_owned(),
+                known: self.kinds().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", "),
+                hint: did_you_mean(kind, self.kinds()),
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("kinds", &self.factories.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handler::handler_fn;
+
+    #[track_caller]
+    fn check(kind: &str, toml: &str, expected: &str) {
+        let registry = Registry::builtin().register_handler("done", handler_fn(async |_, _| Ok(())));
+        let said = match registry.build(kind, Section::sample(toml)) {
+            Ok(_) => "built".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn builds() {
+        check("log", "level = 'info'", "built");
+        check(
+            "log",
+            "level = 'inof'",
+            "`level`: expected one of `error`, `warn`, `info`, `debug`, `trace`, found another word; did you mean `info`?",
+        );
+        check("log", "levle = 'info'", "`levle`: no such key (did you mean `level`?); `level`: is missing");
+        check("done", "", "built");
+        check("done", "level = 'info'", "`level`: no such key");
+        check(
+            "froward",
+            "",
+            "no handler kind `froward`, expected one of `done`, `exec`, `forward`, `log`; did you mean `forward`?",
+        );
+        check("slack", "", "no handler kind `slack`, expected one of `done`, `exec`, `forward`, `log`");
+    }
+
+    #[test]
+    fn the_later_kind_of_a_name_wins() {
+        let registry = Registry::builtin().register_handler("log", handler_fn(async |_, _| Ok(())));
+        assert!(registry.build("log", Section::sample("")).is_ok());
+        assert_eq!(Registry::empty().kinds().count(), 0);
+    }
+}

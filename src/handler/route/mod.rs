@@ -1,0 +1,129 @@
+//! Which handlers an event is owed to.
+//!
+//! Pure: an event, an endpoint's name and the routes in, handlers' names out. What is asked first costs least: the kind, then the
+//! endpoint, then the `when` expression. An expression that fails on an event counts as true, so that a mistake in it brings an event
+//! too many and never one too few.
+
+mod when;
+
+use std::{cell::OnceCell, fmt, sync::Arc};
+
+pub use self::when::{When, WhenError};
+use crate::event::{Event, EventKind, KindPattern};
+
+/// Whether a handler wants events of a kind: its [`wants`](super::Handler::wants).
+pub type Wants = Arc<dyn Fn(&EventKind) -> bool + Send + Sync>;
+
+/// What is owed to one handler.
+#[derive(Clone)]
+pub struct Route {
+    /// The name of the handler.
+    pub handler: Arc<str>,
+    /// Events of these kinds.
+    pub patterns: Vec<KindPattern>,
+    /// From these endpoints; from all, if empty.
+    pub endpoints: Vec<Arc<str>>,
+    /// For which this is true.
+    pub when: Option<When>,
+    /// And whose kind the handler itself wants.
+    pub wants: Wants,
+    /// Whether the events of one subject are owed one after another.
+    pub in_order: bool,
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Route")
+            .field("handler", &self.handler)
+            .field("patterns", &self.patterns)
+            .field("endpoints", &self.endpoints)
+            .field("when", &self.when)
+            .field("in_order", &self.in_order)
+            .finish_non_exhaustive()
+    }
+}
+
+/// All routes.
+#[derive(Clone, Debug, Default)]
+pub struct Routes {
+    routes: Vec<Route>,
+}
+
+impl Routes {
+    /// Takes the routes, in the order of the configuration.
+    pub fn new(routes: Vec<Route>) -> Self {
+        Self { routes }
+    }
+
+    /// The routes that an event takes. Nothing is allocated unless there is a `when` to ask.
+    pub fn matching<'a>(&'a self, endpoint: &'a str, event: &'a Event) -> impl Iterator<Item = &'a Route> {
+        let facts = OnceCell::new();
+        self.routes.iter().filter(move |route| {
+            route.patterns.iter().any(|pattern| pattern.matches(&event.kind))
+                && (route.endpoints.is_empty() || route.endpoints.iter().any(|name| **name == *endpoint))
+                && (route.wants)(&event.kind)
+                && route.when.as_ref().is_none_or(|when| {
+                    let facts = facts.get_or_init(|| when::facts(endpoint, event));
+                    when.holds(facts).unwrap_or_else(|error| {
+                        tracing::warn!(handler.name = %route.handler, event.id = %event.id, %error, "`when` failed, taken as true");
+                        true
+                    })
+                })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::sample;
+
+    fn route(handler: &str) -> Route {
+        Route {
+            handler: handler.into(),
+            patterns: vec![KindPattern::parse("*").unwrap()],
+            endpoints: Vec::new(),
+            when: None,
+            wants: Arc::new(|_| true),
+            in_order: false,
+        }
+    }
+
+    fn rejected() -> Event {
+        Event::parse(sample::of(&EventKind::AppStoreVersionAppVersionStateUpdated).state("REJECTED").body()).unwrap()
+    }
+
+    #[track_caller]
+    fn check(route: Route, is_owed: bool) {
+        let routes = Routes::new(vec![route]);
+        assert_eq!(routes.matching("ios", &rejected()).count(), usize::from(is_owed), "{routes:?}");
+    }
+
+    #[test]
+    fn every_condition_counts() {
+        let patterns = |text: &str| vec![KindPattern::parse(text).unwrap()];
+        let when = |text: &str| Some(When::compile(text).unwrap());
+        check(route("all"), true);
+        check(Route { patterns: patterns("app_version"), ..route("family") }, true);
+        check(Route { patterns: patterns("beta_feedback"), ..route("other family") }, false);
+        check(Route { patterns: Vec::new(), ..route("nothing") }, false);
+        check(Route { endpoints: vec!["mac".into(), "ios".into()], ..route("endpoint") }, true);
+        check(Route { endpoints: vec!["mac".into()], ..route("other endpoint") }, false);
+        check(Route { wants: Arc::new(|kind| *kind == EventKind::WebhookPingCreated), ..route("unwanted") }, false);
+        check(Route { when: when("event.state == 'REJECTED' and endpoint == 'ios'"), ..route("when") }, true);
+        check(Route { when: when("event.state == 'IN_REVIEW'"), ..route("not when") }, false);
+    }
+
+    #[test]
+    fn a_failing_expression_loses_nothing() {
+        check(Route { when: Some(When::compile("event.state < [1] or 'a' + 1").unwrap()), ..route("failing") }, true);
+    }
+
+    #[test]
+    fn routes_come_in_the_order_of_the_configuration() {
+        let routes = Routes::new(["b", "a", "c"].map(route).into());
+        let event = rejected();
+        let names: Vec<_> = routes.matching("ios", &event).map(|route| &*route.handler).collect();
+        assert_eq!(names, ["b", "a", "c"]);
+    }
+}

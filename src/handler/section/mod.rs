@@ -1,0 +1,177 @@
+//! A handler's own part of the configuration, and reading it into a struct.
+//!
+//! Whoever writes a configuration wants to hear of every mistake at once, with the place and the remedy. Serde stops at the first.
+//! So [`Section::parse`] reads again and again: what was found wrong is noted and in the next pass replaced by a stand-in that is
+//! whatever the struct asks for, until a pass finds nothing new. Keys that a struct does not have are noted on the way, so a kind's
+//! struct need not say `deny_unknown_fields`.
+//!
+//! No message shows a value, only what type it has: a value in the wrong place may well be a secret.
+
+mod reader;
+
+use std::{collections::BTreeSet, fmt, sync::Arc};
+
+use serde::de::DeserializeOwned;
+use toml::Table;
+
+use self::reader::{Reading, Wrong};
+use crate::http_client::Outgoing;
+
+/// What a kind's factory is given: the keys of one `[[handler]]` block that are the kind's own.
+///
+/// Defaults are filled in, and references to secrets (`{ file = … }`, `{ env = … }`) are resolved to strings; read those as
+/// [`Secret`](crate::secret::Secret).
+#[derive(Clone)]
+pub struct Section {
+    name: Arc<str>,
+    table: Table,
+    outgoing: Outgoing,
+}
+
+impl Section {
+    /// Puts a section together.
+    pub fn new(name: impl Into<Arc<str>>, table: Table, outgoing: Outgoing) -> Self {
+        Self { name: name.into(), table, outgoing }
+    }
+
+    /// The name of the handler.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What makes HTTP clients that keep to the rules of the program.
+    pub fn outgoing(&self) -> &Outgoing {
+        &self.outgoing
+    }
+
+    /// Reads the section into a struct.
+    ///
+    /// # Errors
+    /// With every problem: keys that are missing, that the struct does not have, or whose value is not what the struct asks for.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, SectionError> {
+        let mut problems: Vec<Problem> = Vec::new();
+        let mut broken = BTreeSet::new();
+        loop {
+            let reading = Reading::new(&broken);
+            let result = T::deserialize(reading.root(&self.table));
+            let unknown = reading.unknown_keys().into_iter().filter(|problem| !problems.contains(problem)).collect::<Vec<_>>();
+            problems.extend(unknown);
+            match result {
+                Ok(value) if problems.is_empty() => return Ok(value),
+                Ok(_) => break,
+                // A stand-in that is not good enough: what comes after it cannot be seen.
+                Err(Wrong { key, .. }) if broken.contains(&key) => break,
+                Err(Wrong { key, message }) => {
+                    problems.push(Problem { key: key.clone(), message, hint: None });
+                    broken.insert(key);
+                }
+            }
+        }
+        Err(SectionError { problems })
+    }
+}
+
+/// The values are left out: they may be secrets.
+impl fmt::Debug for Section {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Section")
+            .field("name", &self.name)
+            .field("keys", &self.table.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+/// All that is wrong with a section; at least one problem.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct SectionError {
+    problems: Vec<Problem>,
+}
+
+/// One thing that is wrong with a section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The path of the key, from the handler's block on: `headers.authorization`, `command[0]`.
+    pub key: String,
+    /// What was found, and what was expected.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl SectionError {
+    /// One problem.
+    pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::default().and(key, message)
+    }
+
+    /// One more problem.
+    #[must_use]
+    pub fn and(mut self, key: impl Into<String>, message: impl Into<String>) -> Self {
+        self.problems.push(Problem { key: key.into(), message: message.into(), hint: None });
+        self
+    }
+
+    /// Takes the problems of another in.
+    pub fn extend(&mut self, other: Self) {
+        self.problems.extend(other.problems);
+    }
+
+    /// Says what to do about the problem that was added last.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        if let Some(problem) = self.problems.last_mut() {
+            problem.hint = Some(hint.into());
+        }
+        self
+    }
+
+    /// What is wrong.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// An answer for a factory that has collected problems on its way: the value, unless there is any problem.
+    ///
+    /// # Errors
+    /// With the problems.
+    pub fn or<T>(self, value: T) -> Result<T, Self> {
+        if self.problems.is_empty() { Ok(value) } else { Err(self) }
+    }
+}
+
+impl std::error::Error for SectionError {}
+
+impl fmt::Display for SectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}", self.key, self.message)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, " ({hint})"))
+    }
+}
+
+/// Asks whether another word was meant, if one is near.
+pub(super) fn did_you_mean<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let likeness = |word: &&str| strsim::normalized_damerau_levenshtein(found, word);
+    let nearest = known.into_iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)))?;
+    (likeness(&nearest) >= 0.6).then(|| format!("did you mean `{nearest}`?"))
+}
+
+#[cfg(test)]
+impl Section {
+    /// The section of a handler `ci`, out of TOML text.
+    pub(crate) fn sample(toml: &str) -> Self {
+        Self::new("ci", toml.parse().unwrap(), Outgoing::new(None).unwrap())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,296 @@
+//! TOML values as Serde reads them, with an error that knows its place and no value, and stand-ins for what is broken.
+
+use std::{cell::RefCell, collections::BTreeSet, fmt};
+
+use serde::{
+    Deserializer,
+    de::{self, DeserializeSeed, IntoDeserializer as _, MapAccess, SeqAccess, Unexpected, Visitor},
+    forward_to_deserialize_any,
+};
+use toml::{Table, Value};
+
+use super::{Problem, did_you_mean};
+
+/// One pass over a section.
+pub(super) struct Reading<'b> {
+    broken: &'b BTreeSet<String>,
+    unknown: RefCell<Vec<Problem>>,
+}
+
+impl<'b> Reading<'b> {
+    pub(super) fn new(broken: &'b BTreeSet<String>) -> Self {
+        Self { broken, unknown: RefCell::default() }
+    }
+
+    pub(super) fn root<'r>(&'r self, table: &'r Table) -> Node<'r> {
+        Node { reading: self, key: String::new(), content: Content::Table(table) }
+    }
+
+    pub(super) fn unknown_keys(self) -> Vec<Problem> {
+        self.unknown.into_inner()
+    }
+}
+
+/// What is wrong, and where.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    pub(super) key: String,
+    pub(super) message: String,
+}
+
+impl Wrong {
+    fn at(self, key: &str) -> Self {
+        let key = match (key, self.key.as_str()) {
+            ("", below) => below.to_owned(),
+            (key, "") => key.to_owned(),
+            // The error of a value already has its whole path; only a missing field is named by its parent.
+            (key, below) if below.starts_with(key) => below.to_owned(),
+            (key, below) => format!("{key}.{below}"),
+        };
+        Self { key, ..self }
+    }
+}
+
+impl std::error::Error for Wrong {}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}", self.key, self.message)
+    }
+}
+
+impl de::Error for Wrong {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self { key: String::new(), message: message.to_string() }
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        Self::custom(format_args!("expected {}, found {}", in_toml(expected), noun(found)))
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        let noun = noun(found).split_once(' ').map_or("value", |(_, noun)| noun);
+        Self::custom(format_args!("expected {}, found another {noun}", in_toml(expected)))
+    }
+
+    fn invalid_length(length: usize, expected: &dyn de::Expected) -> Self {
+        Self::custom(format_args!("expected {expected}, found {length}"))
+    }
+
+    fn unknown_variant(found: &str, expected: &'static [&'static str]) -> Self {
+        let words = expected.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+        let question = did_you_mean(found, expected.iter().copied()).map(|question| format!("; {question}")).unwrap_or_default();
+        Self::custom(format_args!("expected one of {words}, found another word{question}"))
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self { key: field.to_owned(), message: "is missing".to_owned() }
+    }
+}
+
+/// What Serde expects, in the words of TOML.
+fn in_toml(expected: &dyn de::Expected) -> String {
+    let expected = expected.to_string();
+    match expected.as_str() {
+        "u8" => "an integer from 0 to 255",
+        "u16" => "an integer from 0 to 65535",
+        "u32" | "u64" | "usize" => "an integer that is not negative",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "an integer",
+        "f32" | "f64" => "a float",
+        "a sequence" => "an array",
+        "a map" => "a table",
+        text if text.starts_with("struct ") => "a table",
+        text if text.starts_with("a tuple") => "an array",
+        text => text,
+    }
+    .to_owned()
+}
+
+fn noun(found: Unexpected<'_>) -> &'static str {
+    match found {
+        Unexpected::Bool(_) => "a boolean",
+        Unexpected::Signed(_) | Unexpected::Unsigned(_) => "an integer",
+        Unexpected::Float(_) => "a float",
+        Unexpected::Str(_) | Unexpected::Char(_) => "a string",
+        Unexpected::Seq => "an array",
+        Unexpected::Map => "a table",
+        _ => "another value",
+    }
+}
+
+/// A value at its place.
+pub(super) struct Node<'r> {
+    reading: &'r Reading<'r>,
+    key: String,
+    content: Content<'r>,
+}
+
+#[derive(Clone, Copy)]
+enum Content<'r> {
+    Table(&'r Table),
+    Value(&'r Value),
+    /// Whatever is asked for.
+    StandIn,
+}
+
+impl<'r> Node<'r> {
+    fn child(&self, key: String, value: &'r Value) -> Self {
+        let content = if self.reading.broken.contains(&key) { Content::StandIn } else { Content::Value(value) };
+        Node { reading: self.reading, key, content }
+    }
+
+    fn path_of(&self, name: &str) -> String {
+        if self.key.is_empty() { name.to_owned() } else { format!("{}.{name}", self.key) }
+    }
+
+    fn table(&self) -> Option<&'r Table> {
+        match self.content {
+            Content::Table(table) | Content::Value(Value::Table(table)) => Some(table),
+            _ => None,
+        }
+    }
+
+    fn members(self, table: &'r Table) -> Members<'r> {
+        Members {
+            left: table.iter().map(|(name, value)| (name.as_str(), self.child(self.path_of(name), value))).collect(),
+            next: None,
+        }
+    }
+}
+
+macro_rules! stand_ins {
+    ($($method:ident => $visit:ident($value:expr),)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+            let Content::StandIn = self.content else { return self.deserialize_any(visitor) };
+            visitor.$visit($value).map_err(|wrong: Wrong| wrong.at(&self.key))
+        }
+    )*};
+}
+
+impl<'de> Deserializer<'de> for Node<'_> {
+    type Error = Wrong;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        let key = self.key.clone();
+        let result = match self.content {
+            Content::Table(table) | Content::Value(Value::Table(table)) => visitor.visit_map(self.members(table)),
+            Content::Value(Value::Array(items)) => {
+                let items = items.iter().enumerate().map(|(index, item)| self.child(format!("{key}[{index}]"), item));
+                visitor.visit_seq(Items { left: items.collect::<Vec<_>>().into_iter() })
+            }
+            Content::Value(Value::String(text)) => visitor.visit_str(text),
+            Content::Value(Value::Integer(number)) => visitor.visit_i64(*number),
+            Content::Value(Value::Float(number)) => visitor.visit_f64(*number),
+            Content::Value(Value::Boolean(truth)) => visitor.visit_bool(*truth),
+            Content::Value(Value::Datetime(time)) => visitor.visit_string(time.to_string()),
+            Content::StandIn => visitor.visit_str(""),
+        };
+        result.map_err(|wrong| wrong.at(&key))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Wrong> {
+        let empty = Table::new();
+        let table = match self.table() {
+            Some(table) => table,
+            None if matches!(self.content, Content::StandIn) => &empty,
+            None => return self.deserialize_any(visitor),
+        };
+        let (reading, key) = (self.reading, self.key.clone());
+        let node = Node { reading, key: key.clone(), content: Content::Table(table) };
+        for name in table.keys().filter(|name| !fields.contains(&name.as_str())) {
+            let hint = did_you_mean(name, fields.iter().copied());
+            reading.unknown.borrow_mut().push(Problem { key: node.path_of(name), message: "no such key".to_owned(), hint });
+        }
+        let is_stand_in = matches!(self.content, Content::StandIn);
+        let missing = fields.iter().filter(|name| !table.contains_key(**name)).map(|name| (*name, node.path_of(name)));
+        let stand_ins = missing.filter(|(_, path)| is_stand_in || reading.broken.contains(path));
+        let stand_ins: Vec<_> =
+            stand_ins.map(|(name, path)| (name, Node { reading, key: path, content: Content::StandIn })).collect();
+        let mut members = node.members(table);
+        members.left.retain(|(name, _)| fields.contains(name));
+        members.left.extend(stand_ins);
+        visitor.visit_map(members).map_err(|wrong| wrong.at(&key))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        if let Content::StandIn = self.content { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Wrong> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        words: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Wrong> {
+        let word = match self.content {
+            Content::Value(Value::String(word)) => word.as_str(),
+            Content::StandIn => words.first().copied().unwrap_or_default(),
+            _ => return self.deserialize_any(visitor),
+        };
+        visitor.visit_enum(word.into_deserializer()).map_err(|wrong: Wrong| wrong.at(&self.key))
+    }
+
+    stand_ins! {
+        deserialize_bool => visit_bool(false),
+        deserialize_i8 => visit_i64(1),
+        deserialize_i16 => visit_i64(1),
+        deserialize_i32 => visit_i64(1),
+        deserialize_i64 => visit_i64(1),
+        deserialize_u8 => visit_u64(1),
+        deserialize_u16 => visit_u64(1),
+        deserialize_u32 => visit_u64(1),
+        deserialize_u64 => visit_u64(1),
+        deserialize_f32 => visit_f64(1.0),
+        deserialize_f64 => visit_f64(1.0),
+        deserialize_seq => visit_seq(Items { left: Vec::new().into_iter() }),
+        deserialize_map => visit_map(Members { left: Vec::new().into(), next: None }),
+    }
+
+    forward_to_deserialize_any! {
+        i128 u128 char str string bytes byte_buf unit unit_struct tuple tuple_struct identifier ignored_any
+    }
+}
+
+struct Items<'r> {
+    left: std::vec::IntoIter<Node<'r>>,
+}
+
+impl<'de> SeqAccess<'de> for Items<'_> {
+    type Error = Wrong;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Wrong> {
+        self.left.next().map(|item| seed.deserialize(item)).transpose()
+    }
+}
+
+struct Members<'r> {
+    left: std::collections::VecDeque<(&'r str, Node<'r>)>,
+    next: Option<Node<'r>>,
+}
+
+impl<'de> MapAccess<'de> for Members<'_> {
+    type Error = Wrong;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Wrong> {
+        let Some((name, node)) = self.left.pop_front() else { return Ok(None) };
+        let key = node.key.clone();
+        self.next = Some(node);
+        seed.deserialize(name.into_deserializer()).map(Some).map_err(|wrong: Wrong| wrong.at(&key))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Wrong> {
+        let node = self.next.take().ok_or_else(|| de::Error::custom("a value was asked for before its key"))?;
+        let key = node.key.clone();
+        // A newtype's own check fails after its deserializer is gone, so the place is added here as well.
+        seed.deserialize(node).map_err(|wrong| wrong.at(&key))
+    }
+}
