@@ -1,6 +1,7 @@
 //! Receives the webhook notifications of App Store Connect, and gets every one of them handled.
 
 pub mod clock;
+pub mod config;
 pub mod event;
 pub mod handler;
 pub mod http_client;

@@ -1,0 +1,216 @@
+//! `[[endpoint]]`: the paths that Apple posts to, and the secrets that are accepted there.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+use toml::{Table, Value};
+
+use super::{
+    error::did_you_mean,
+    secret_source,
+    section::{Hint, Reading, Section, Setting},
+    setting::{Name, one_of, text},
+};
+use crate::{event::EventKind, secret::Secret};
+
+/// The paths that the public listener answers itself.
+const RESERVED_PATHS: [&str; 2] = ["/livez", "/readyz"];
+
+/// `[[endpoint]]`
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Its name, in logs, receipts and routes.
+    pub name: Arc<str>,
+    /// The path Apple posts to.
+    pub path: String,
+    /// What webhooks come in: the app's, or the older marketplace ones.
+    pub kind: EndpointKind,
+    /// The secrets that are accepted; at least one.
+    pub secrets: Vec<EndpointSecret>,
+    /// The app whose webhook posts here.
+    pub app_id: Option<String>,
+    /// The event types that the registration is to have; empty means all.
+    pub events: Vec<EventKind>,
+}
+
+/// What kind of webhook posts to an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndpointKind {
+    /// A webhook of one app.
+    App,
+    /// The older webhook of an alternative marketplace.
+    Marketplace,
+}
+
+/// One accepted secret.
+#[derive(Clone, Debug)]
+pub struct EndpointSecret {
+    /// The secret.
+    pub secret: Secret,
+    /// What it is called in logs and receipts.
+    pub label: String,
+    /// When it ceases to be accepted.
+    pub not_after: Option<Timestamp>,
+}
+
+impl Endpoint {
+    pub(super) fn settle(mut section: Section<'_, '_>, exposure: Exposure) -> Option<Self> {
+        let name = section.required("name").map(|Name(name)| name);
+        let path = section.required("path").map(|Path(path)| path);
+        let kind = section.required("kind");
+        let secrets = settle_secrets(&mut section, exposure);
+        let app_id = section.optional("app_id").map(|AppId(id)| id);
+        let events = section.list("events");
+        warn_of_unknown_kinds(&mut section, &events);
+        section.finish();
+        Some(Self { name: name?, path: path?, kind: kind?, secrets, app_id, events })
+    }
+}
+
+/// Who can reach the listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exposure {
+    /// This machine.
+    Loopback,
+    /// Others too.
+    Network,
+}
+
+impl Exposure {
+    /// Notes something that is a danger to a listener that others can reach, and only worth a word otherwise.
+    fn note(self, reading: &mut Reading<'_>, key: &str, found: String, expected: &str, hint: &str) {
+        match self {
+            Self::Loopback => {
+                let found = format!("{found}, accepted because `server.listen` is loopback");
+                reading.warn(key, found, expected, hint.to_owned());
+            }
+            Self::Network => reading.wrong(key, found, expected, hint.to_owned()),
+        }
+    }
+}
+
+/// Checks what one endpoint cannot know of another: names and paths are unique, and each endpoint has secrets of its own, so that
+/// what was recorded at one cannot be sent to another.
+pub(super) fn check_together(reading: &mut Reading<'_>, endpoints: &[(usize, Endpoint)], exposure: Exposure) {
+    let mut names = BTreeMap::new();
+    let mut paths = BTreeMap::new();
+    let mut secrets = BTreeMap::new();
+    for (index, endpoint) in endpoints {
+        if let Some(first) = names.insert(&endpoint.name, index) {
+            let found = format!("`{}`, the name of `endpoint[{first}]`", endpoint.name);
+            reading.wrong(&format!("endpoint[{index}].name"), found, "a name of its own", None);
+        }
+        if let Some(first) = paths.insert(&endpoint.path, index) {
+            let found = format!("`{}`, the path of `endpoint[{first}]`", endpoint.path);
+            reading.wrong(&format!("endpoint[{index}].path"), found, "a path of its own", None);
+        }
+        for secret in &endpoint.secrets {
+            if let Some(first) = secrets.insert(secret.secret.expose(), index) {
+                let key = format!("endpoint[{index}].secrets");
+                let owner = if first == index { "this endpoint again".to_owned() } else { format!("`endpoint[{first}]`") };
+                exposure.note(
+                    reading,
+                    &key,
+                    format!("a secret of {owner}"),
+                    "a secret of its own",
+                    "each webhook has one of its own",
+                );
+            }
+        }
+    }
+}
+
+fn settle_secrets(section: &mut Section<'_, '_>, exposure: Exposure) -> Vec<EndpointSecret> {
+    let Some(items) = section.items("secrets", "secrets") else { return Vec::new() };
+    let key = section.path("secrets");
+    if items.is_empty() {
+        let hint = "write `secrets = [{ file = \"…\" }]`; `asc-webhooks init` makes a secret".to_owned();
+        section.reading().wrong(&key, "nothing", "at least one secret", hint);
+    }
+    let reading = section.reading();
+    (1..).zip(&items).filter_map(|(number, (path, value))| settle_secret(reading, path, value, number, exposure)).collect()
+}
+
+fn settle_secret(
+    reading: &mut Reading<'_>,
+    path: &str,
+    value: &Value,
+    number: usize,
+    exposure: Exposure,
+) -> Option<EndpointSecret> {
+    let source = secret_source::read(reading, path, value, &["label", "not_after"]);
+    let none = Table::new();
+    let mut table = Section::new(path, value.as_table().unwrap_or(&none), reading);
+    let label = table.optional("label");
+    let not_after = table.optional("not_after");
+    let (secret, name) = source?;
+    if let Some(weakness) = secret.weakness() {
+        let hint = "`asc-webhooks init` makes a strong one; so does `openssl rand -base64 32`";
+        exposure.note(reading, path, weakness.to_string(), "a secret of at least 16 bytes that nobody can guess", hint);
+    }
+    Some(EndpointSecret { secret, label: label.or(name).unwrap_or_else(|| number.to_string()), not_after })
+}
+
+fn warn_of_unknown_kinds(section: &mut Section<'_, '_>, events: &[EventKind]) {
+    let key = section.path("events");
+    for kind in events.iter().filter(|kind| kind.subscription().is_none()) {
+        let hint = did_you_mean(kind.as_str(), EventKind::ALL.iter().filter_map(EventKind::subscription));
+        section.reading().warn(&key, format!("`{kind}`"), "an event type that a webhook can have", hint);
+    }
+}
+
+struct Path(String);
+
+impl Setting for Path {
+    const EXPECTED: &'static str = "a plain path that starts with `/`";
+
+    fn read(value: &Value) -> Result<Self, Hint> {
+        let given = text(value)?;
+        if let Some((_, after)) = given.split_once("://") {
+            return Err(after.find('/').map(|start| format!("write the path only: `path = \"{}\"`", &after[start..])));
+        }
+        if RESERVED_PATHS.contains(&given) {
+            return Err(Some("the listener answers `/livez` and `/readyz` itself".to_owned()));
+        }
+        let is_plain = given.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~%".contains(&byte));
+        match (given.starts_with('/'), is_plain) {
+            (true, true) => Ok(Self(given.to_owned())),
+            (_, false) => Err(Some("use letters, digits, `-`, `_`, `.`, `~` and `/`".to_owned())),
+            (false, true) if given.is_empty() => Err(Some("write `path = \"/apple/my-app\"`".to_owned())),
+            (false, true) => Err(Some(format!("write `path = \"/{given}\"`"))),
+        }
+    }
+}
+
+struct AppId(String);
+
+impl Setting for AppId {
+    const EXPECTED: &'static str = "the number of an app, in quotes";
+
+    fn read(value: &Value) -> Result<Self, Hint> {
+        match value {
+            Value::Integer(number) => Err(Some(format!("write `app_id = \"{number}\"`"))),
+            other => match text(other)? {
+                id if !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) => Ok(Self(id.to_owned())),
+                _ => Err(Some("it is the “Apple ID” among the app's general information in App Store Connect".to_owned())),
+            },
+        }
+    }
+}
+
+impl Setting for EndpointKind {
+    const EXPECTED: &'static str = "`app` or `marketplace`";
+
+    fn read(value: &Value) -> Result<Self, Hint> {
+        one_of(value, &[("app", Self::App), ("marketplace", Self::Marketplace)])
+    }
+}
+
+impl Setting for EventKind {
+    const EXPECTED: &'static str = "an event type, such as `BUILD_UPLOAD_STATE_UPDATED`";
+
+    fn read(value: &Value) -> Result<Self, Hint> {
+        text(value).map(Self::from)
+    }
+}

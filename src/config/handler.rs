@@ -1,0 +1,159 @@
+//! `[[handler]]`: what is done about events. The keys of the kind stay a table here; the registry builds the handler out of it, so an
+//! embedder's kind is as good as ours.
+
+use std::{collections::BTreeMap, fmt, num::NonZeroUsize, sync::Arc, time::Duration};
+
+use toml::{Table, Value};
+
+use super::{
+    error::{Origin, did_you_mean},
+    layers::as_toml,
+    secret_source,
+    section::{Hint, Reading, Section, Setting},
+    setting::{Name, Share, one_of, text},
+};
+use crate::event::KindPattern;
+
+/// The part of `[[handler]]` that every kind has.
+#[derive(Clone)]
+pub struct Handler {
+    /// Its name, in logs, dispatches and metrics.
+    pub name: Arc<str>,
+    /// The registered kind.
+    pub kind: String,
+    /// Which events it is owed.
+    pub events: Vec<KindPattern>,
+    /// From which endpoints; empty means all.
+    pub endpoints: Vec<Arc<str>>,
+    /// A MiniJinja expression over the event; none means always.
+    pub when: Option<String>,
+    /// How it is tried again.
+    pub retry: RetrySchedule,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+    /// The most attempts at the same time.
+    pub concurrency: usize,
+    /// Whether events of one subject come one after another.
+    pub order: Order,
+    /// The keys of the kind, as they stand in the file, defaults filled in and references to secrets resolved.
+    pub section: Table,
+}
+
+/// In which order a handler gets events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Order {
+    /// As they come.
+    None,
+    /// Those of one subject one after another, in Apple's time order.
+    Subject,
+}
+
+/// When failed attempts are made again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RetrySchedule {
+    /// The waits after the first, second, third … failed attempt. There is one attempt more than waits.
+    pub delays: Vec<Duration>,
+    /// How much of each wait is left to chance, from 0 to 1, so that not everything comes back at once.
+    pub jitter: f64,
+}
+
+/// The values of the kind's own keys are left out: they may be secrets.
+impl fmt::Debug for Handler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handler")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .field("events", &self.events)
+            .field("endpoints", &self.endpoints)
+            .field("when", &self.when)
+            .field("retry", &self.retry)
+            .field("timeout", &self.timeout)
+            .field("concurrency", &self.concurrency)
+            .field("order", &self.order)
+            .field("section", &self.section.keys().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+impl Handler {
+    pub(super) fn settle(mut section: Section<'_, '_>) -> Option<Self> {
+        let name = section.required("name").map(|Name(name)| name);
+        let kind = section.required("kind").map(|Name(kind)| kind.to_string());
+        let events = section.list("events");
+        let endpoints = section.list("endpoints").into_iter().map(|Name(name)| name).collect();
+        let when = section.optional::<String>("when").filter(|when| !when.trim().is_empty());
+        let delays = section.list("retry");
+        let jitter = section.required("jitter").map(|Share(share)| share);
+        let timeout = section.required("timeout");
+        let concurrency = section.required("concurrency").map(NonZeroUsize::get);
+        let order = section.required("order");
+        let own = own_keys(&mut section);
+        Some(Self {
+            name: name?,
+            kind: kind?,
+            events,
+            endpoints,
+            when,
+            retry: RetrySchedule { delays, jitter: jitter? },
+            timeout: timeout?,
+            concurrency: concurrency?,
+            order: order?,
+            section: own,
+        })
+    }
+}
+
+/// Checks what one handler cannot know of the rest: names are unique, and the endpoints it names are there.
+pub(super) fn check_together(reading: &mut Reading<'_>, handlers: &[(usize, Handler)], endpoints: &[String]) {
+    let mut names = BTreeMap::new();
+    for (index, handler) in handlers {
+        if let Some(first) = names.insert(&handler.name, index) {
+            let found = format!("`{}`, the name of `handler[{first}]`", handler.name);
+            reading.wrong(&format!("handler[{index}].name"), found, "a name of its own", None);
+        }
+        for (position, name) in handler.endpoints.iter().enumerate() {
+            if endpoints.iter().all(|endpoint| **endpoint != **name) {
+                let known: Vec<String> = endpoints.iter().map(|endpoint| format!("`{endpoint}`")).collect();
+                let expected = format!("the name of an endpoint: {}", known.join(", "));
+                let hint = did_you_mean(name, endpoints.iter().map(String::as_str));
+                reading.wrong(&format!("handler[{index}].endpoints[{position}]"), format!("`{name}`"), expected, hint);
+            }
+        }
+    }
+}
+
+fn own_keys(section: &mut Section<'_, '_>) -> Table {
+    let rest: Vec<(String, Value)> = section.rest().map(|(key, value)| (key.clone(), value.clone())).collect();
+    let mut own = Table::new();
+    for (key, mut value) in rest {
+        let path = section.path(&key);
+        let reading = section.reading();
+        secret_source::resolve(reading, &path, &mut value);
+        // What a key of a kind should be is not known here, so a number in the environment is a number.
+        if let (Value::String(text), Origin::Environment(_)) = (&value, reading.origins.of(&path))
+            && let Some(plain @ (Value::Boolean(_) | Value::Integer(_) | Value::Float(_))) = as_toml(text)
+        {
+            value = plain;
+        }
+        own.insert(key, value);
+    }
+    own
+}
+
+impl Setting for KindPattern {
+    const EXPECTED: &'static str =
+        "an event type in either of Apple's spellings, a family such as `app_version`, or a pattern with `*`";
+
+    fn read(value: &Value) -> Result<Self, Hint> {
+        text(value)?.parse().map_err(|error: <Self as std::str::FromStr>::Err| Some(error.to_string()))
+    }
+}
+
+impl Setting for Order {
+    const EXPECTED: &'static str = "`none` or `subject`";
+
+    fn read(value: &Value) -> Result<Self, Hint> {
+        one_of(value, &[("none", Self::None), ("subject", Self::Subject)])
+    }
+}

@@ -1,0 +1,253 @@
+//! Finds the layers of the configuration, reads them, and hands them on to be settled: the one place here that does I/O.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use toml::{Table, Value};
+
+use super::{
+    Admin, Config, Endpoint, Handler, Outgoing, Server, Store, Telemetry,
+    endpoint::{self, Exposure},
+    error::{Origin, Problem, Problems},
+    handler,
+    layers::{Layers, Origins, PREFIX},
+    secret_source::{ConfidentialFile, Surroundings},
+    section::{Reading, Section, Setting as _},
+};
+use crate::secret::Secret;
+
+/// The built-in defaults: `config/default.toml`, which is also the reference of all keys.
+pub const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+/// The variable that names the configuration file.
+const FILE_VARIABLE: &str = "ASC_WEBHOOKS_CONFIG";
+
+/// Where a configuration file is looked for when none is named.
+const USUAL_FILES: [&str; 2] = ["config.toml", "/etc/asc-webhooks/config.toml"];
+
+/// Where a configuration comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The file. Without one, `ASC_WEBHOOKS_CONFIG` in the environment names it, or it is `config.toml` or
+    /// `/etc/asc-webhooks/config.toml`; and there may be none at all if the environment has keys.
+    pub file: Option<PathBuf>,
+    /// The environment: `ASC_WEBHOOKS__SECTION__KEY` and the variables that secrets refer to.
+    pub environment: BTreeMap<String, String>,
+    /// What flags of the command line say.
+    pub flags: Vec<Flag>,
+}
+
+/// A flag of the command line that stands for a key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Flag {
+    /// How it is written, such as `--listen`.
+    pub name: String,
+    /// The path of the key, such as `server.listen`.
+    pub key: String,
+    /// The value.
+    pub value: Value,
+}
+
+impl Sources {
+    /// The file, if one is named, and the environment of this process. Variables that are not Unicode are passed over.
+    pub fn of_process(file: Option<PathBuf>) -> Self {
+        let environment =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+        Self { file, environment, flags: Vec::new() }
+    }
+}
+
+/// A configuration that can be used, and what its loading brought to light.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// What somebody should look at.
+    pub warnings: Vec<Problem>,
+    /// Where each key was given, for problems that others find.
+    pub origins: Origins,
+    /// The file it was read from.
+    pub file: Option<PathBuf>,
+}
+
+/// Loads the configuration.
+///
+/// # Errors
+/// Everything that is wrong with it, at once.
+pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
+    let file = find_file(sources)?;
+    let mut problems = Vec::new();
+    let (mut layers, shared) = match &file {
+        Some(path) => {
+            let (text, shared) = read_file(path, 0o044).map_err(|error| unreadable(path, &error))?;
+            (Layers::from_file(path, &text)?, shared)
+        }
+        None => (Layers::new(), false),
+    };
+    layers.overlay_environment(&sources.environment, &mut problems);
+    for flag in &sources.flags {
+        let segments: Vec<String> = flag.key.split('.').map(str::to_owned).collect();
+        layers.overlay(&segments, flag.value.clone(), &Origin::Flag(flag.name.clone()), &mut problems);
+    }
+    fill_defaults(&mut layers);
+    let surroundings = Machine { environment: &sources.environment, shared };
+    let reading = Reading::new(layers.origins, &surroundings, problems);
+    settle(&layers.table, reading, file).map(|(loaded, _)| loaded)
+}
+
+/// Settles every section, then checks what the sections must agree on. Returns the keys that were asked for besides.
+pub(super) fn settle(
+    table: &Table,
+    mut reading: Reading<'_>,
+    file: Option<PathBuf>,
+) -> Result<(Loaded, BTreeSet<String>), Problems> {
+    let mut root = Section::new("", table, &mut reading);
+    // What depends on the address is to be said even when the rest of its section cannot be used.
+    let public = table.get("server").and_then(|server| SocketAddr::read(server.get("listen")?).ok());
+    let server = root.section("server").and_then(Server::settle);
+    let endpoints = root.tables("endpoint");
+    let store = root.section("store").and_then(Store::settle);
+    let admin = root.section("admin").and_then(|section| Admin::settle(section, public));
+    let telemetry = root.section("telemetry").and_then(Telemetry::settle);
+    let outgoing = root.section("outgoing").map(Outgoing::settle);
+    let handlers = root.tables("handler");
+    root.finish();
+
+    let is_loopback = public.is_none_or(|address| address.ip().is_loopback());
+    let exposure = if is_loopback { Exposure::Loopback } else { Exposure::Network };
+    if table.get("endpoint").is_none_or(|given| given.as_array().is_some_and(Vec::is_empty)) {
+        let hint = "write an `[[endpoint]]` block with `name`, `path` and `secrets`".to_owned();
+        reading.wrong("endpoint", "nothing", "at least one endpoint", hint);
+    }
+    let names: Vec<String> =
+        endpoints.iter().filter_map(|(_, endpoint)| Some(endpoint.get("name")?.as_str()?.to_owned())).collect();
+    let endpoints = settle_each("endpoint", &endpoints, &mut reading, |section| Endpoint::settle(section, exposure));
+    let handlers = settle_each("handler", &handlers, &mut reading, Handler::settle);
+    endpoint::check_together(&mut reading, &endpoints, exposure);
+    handler::check_together(&mut reading, &handlers, &names);
+
+    let Reading { origins, problems, warnings, schema, .. } = reading;
+    let config = (|| {
+        let endpoints = endpoints.into_iter().map(|(_, endpoint)| endpoint).collect();
+        let handlers = handlers.into_iter().map(|(_, handler)| handler).collect();
+        let (server, store, admin) = (server?, store?, admin?);
+        Some(Config { server, endpoints, store, admin, telemetry: telemetry?, outgoing: outgoing?, handlers })
+    })();
+    match config {
+        Some(config) if problems.is_empty() => Ok((Loaded { config, warnings, origins, file }, schema)),
+        _ => Err(Problems { problems: in_order(problems), warnings: in_order(warnings) }),
+    }
+}
+
+/// Fills in the defaults: the single `[[endpoint]]` of the built-in file is the pattern of every endpoint, its `[[handler]]` without a
+/// kind that of every handler, and each other `[[handler]]` that of its kind.
+pub(super) fn fill_defaults(layers: &mut Layers) {
+    let mut defaults: Table = DEFAULTS.parse().unwrap_or_default();
+    let mut patterns = |name: &str| match defaults.remove(name) {
+        Some(Value::Array(items)) => items.into_iter().filter_map(|item| item.try_into::<Table>().ok()).collect(),
+        _ => Vec::new(),
+    };
+    let (endpoints, handlers) = (patterns("endpoint"), patterns("handler"));
+    Layers::fill(&mut layers.origins, "", &mut layers.table, &defaults);
+    for (name, patterns) in [("endpoint", endpoints), ("handler", handlers)] {
+        let Some(Value::Array(items)) = layers.table.get_mut(name) else { continue };
+        for (index, item) in items.iter_mut().enumerate() {
+            let Value::Table(item) = item else { continue };
+            let path = format!("{name}[{index}]");
+            let kind = item.get("kind").cloned();
+            for pattern in patterns
+                .iter()
+                .filter(|pattern| name == "endpoint" || !pattern.contains_key("kind") || pattern.get("kind") == kind.as_ref())
+            {
+                Layers::fill(&mut layers.origins, &path, item, pattern);
+            }
+        }
+    }
+}
+
+fn settle_each<'a, T>(
+    name: &str,
+    tables: &[(usize, Table)],
+    reading: &mut Reading<'a>,
+    settle: impl Fn(Section<'_, 'a>) -> Option<T>,
+) -> Vec<(usize, T)> {
+    let mut settled = Vec::new();
+    for (index, table) in tables {
+        let section = Section::new(format!("{name}[{index}]"), table, reading);
+        settled.extend(settle(section).map(|item| (*index, item)));
+    }
+    settled
+}
+
+/// In the order of the file, then by key, so that people can mend from top to bottom.
+fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
+    problems.sort_by_key(|problem| match &problem.origin {
+        Origin::File { line, .. } => (0, line.unwrap_or(0), String::new()),
+        _ => (1, 0, problem.key.clone()),
+    });
+    problems
+}
+
+fn find_file(sources: &Sources) -> Result<Option<PathBuf>, Problems> {
+    let named = sources.file.clone().or_else(|| sources.environment.get(FILE_VARIABLE).map(PathBuf::from));
+    if let Some(named) = named {
+        return Ok(Some(named));
+    }
+    let usual = USUAL_FILES.iter().map(PathBuf::from).find(|path| path.is_file());
+    if usual.is_some() || sources.environment.keys().any(|name| name.starts_with(PREFIX)) {
+        return Ok(usual);
+    }
+    Err(Problem {
+        origin: Origin::Nowhere,
+        key: String::new(),
+        message: format!(
+            "found no file, expected `--config FILE`, a file named by `{FILE_VARIABLE}`, `{}`, or `{}`",
+            USUAL_FILES[0], USUAL_FILES[1]
+        ),
+        hint: Some("`asc-webhooks init` writes a first one".to_owned()),
+    }
+    .into())
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Problem {
+    Problem {
+        origin: Origin::File { path: path.to_owned(), line: None },
+        key: String::new(),
+        message: format!("the file cannot be read: {error}"),
+        hint: (error.kind() == io::ErrorKind::NotFound).then(|| "`asc-webhooks init` writes a first one".to_owned()),
+    }
+}
+
+/// The text of a file, and whether any of the given permissions is set.
+fn read_file(path: &Path, mode: u32) -> io::Result<(String, bool)> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let text = fs::read_to_string(path)?;
+    Ok((text, fs::metadata(path)?.permissions().mode() & mode != 0))
+}
+
+#[derive(Debug)]
+pub(super) struct Machine<'e> {
+    pub(super) environment: &'e BTreeMap<String, String>,
+    pub(super) shared: bool,
+}
+
+impl Surroundings for Machine<'_> {
+    fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.get(name).map(String::as_str)
+    }
+
+    fn confidential_file(&self, path: &Path) -> io::Result<ConfidentialFile> {
+        let (text, shared) = read_file(path, 0o004)?;
+        // Editors and `echo` end a file with a line break that is no part of the secret.
+        let secret = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
+        Ok(ConfidentialFile { text: Secret::new(secret), shared })
+    }
+
+    fn configuration_is_shared(&self) -> bool {
+        self.shared
+    }
+}

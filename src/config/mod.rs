@@ -1,0 +1,88 @@
+//! The configuration, settled: a [`Config`] is valid by construction.
+//!
+//! Raw values (the built-in `config/default.toml`, the file, the environment, flags) are laid over one another in `layers`; each
+//! section settles its own part and says all that is wrong with it at once. What comes out needs no checking any more. Only
+//! [`load`] does I/O; what handlers make of their own keys, and of `when`, is for the registry and the routes to say, in the same
+//! words, through [`Origins::problem`].
+
+mod admin;
+mod endpoint;
+mod error;
+mod handler;
+mod layers;
+mod load;
+mod outgoing;
+mod secret_source;
+mod section;
+mod server;
+mod setting;
+mod store;
+mod telemetry;
+
+pub use self::{
+    admin::Admin,
+    endpoint::{Endpoint, EndpointKind, EndpointSecret},
+    error::{Origin, Problem, Problems},
+    handler::{Handler, Order, RetrySchedule},
+    layers::Origins,
+    load::{DEFAULTS, Flag, Loaded, Sources, load},
+    outgoing::Outgoing,
+    server::Server,
+    store::{Store, StoreUrl},
+    telemetry::{LogFormat, Telemetry},
+};
+
+/// Everything the program is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The public listener and its limits.
+    pub server: Server,
+    /// The receiving paths; at least one.
+    pub endpoints: Vec<Endpoint>,
+    /// Where receipts are kept.
+    pub store: Store,
+    /// The operator's listener.
+    pub admin: Admin,
+    /// Logs.
+    pub telemetry: Telemetry,
+    /// Requests that handlers make.
+    pub outgoing: Outgoing,
+    /// The configured handlers.
+    pub handlers: Vec<Handler>,
+}
+
+impl Config {
+    /// The keys that `new` says otherwise and that are only read when the program starts.
+    pub fn waiting_for_restart(&self, new: &Self) -> Vec<&'static str> {
+        let token = |config: &Self| config.admin.token.as_ref().map(|token| token.expose().to_owned());
+        let differs = [
+            ("server.listen", self.server.listen != new.server.listen),
+            ("server.max_body", self.server.max_body != new.server.max_body),
+            ("server.head_timeout", self.server.head_timeout != new.server.head_timeout),
+            ("server.body_timeout", self.server.body_timeout != new.server.body_timeout),
+            ("server.idle_timeout", self.server.idle_timeout != new.server.idle_timeout),
+            ("server.max_connections", self.server.max_connections != new.server.max_connections),
+            ("server.max_in_flight", self.server.max_in_flight != new.server.max_in_flight),
+            ("server.shutdown_grace", self.server.shutdown_grace != new.server.shutdown_grace),
+            ("store.url", self.store.url != new.store.url),
+            ("store.retention", self.store.retention != new.store.retention),
+            ("store.reserve", self.store.reserve != new.store.reserve),
+            ("admin.listen", self.admin.listen != new.admin.listen),
+            ("admin.token", token(self) != token(new)),
+            ("telemetry.log", self.telemetry.log != new.telemetry.log),
+            ("telemetry.format", self.telemetry.format != new.telemetry.format),
+        ];
+        differs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+    }
+
+    /// What runs after `new` was loaded again: all of it but the sections that are only read when the program starts.
+    #[must_use]
+    pub fn reloaded(&self, new: &Self) -> Self {
+        let (server, store) = (self.server.clone(), self.store.clone());
+        let (admin, telemetry) = (self.admin.clone(), self.telemetry.clone());
+        Self { server, store, admin, telemetry, ..new.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! Where a secret comes from: a file, an environment variable, or the configuration itself; exactly one of them.
+//!
+//! Reading files and variables is left to whoever loads ([`Surroundings`]). Nothing here shows a secret: findings name its source.
+
+use std::{fmt::Debug, io, path::Path};
+
+use toml::{Table, Value};
+
+use super::{
+    error::{Origin, did_you_mean},
+    layers::join,
+    section::{Reading, sort},
+};
+use crate::secret::{Secret, Weakness};
+
+const SOURCES: [&str; 3] = ["file", "env", "value"];
+const EXPECTED: &str = "a secret: `{ file = \"…\" }`, `{ env = \"…\" }`, or the text itself";
+
+/// What the loader can reach and the rest of this module cannot.
+pub(super) trait Surroundings: Debug {
+    /// The value of an environment variable.
+    fn variable(&self, name: &str) -> Option<&str>;
+
+    /// What a file holds.
+    fn confidential_file(&self, path: &Path) -> io::Result<ConfidentialFile>;
+
+    /// Whether somebody other than its owner can read the configuration file.
+    fn configuration_is_shared(&self) -> bool;
+}
+
+/// A file that holds a secret.
+#[derive(Debug)]
+pub(super) struct ConfidentialFile {
+    /// What it holds.
+    pub(super) text: Secret,
+    /// Whether everybody can read it.
+    pub(super) shared: bool,
+}
+
+/// Reads a secret, and the name of the file or variable it comes from. `besides` are the other keys that its table may have.
+pub(super) fn read(reading: &mut Reading<'_>, path: &str, value: &Value, besides: &[&str]) -> Option<(Secret, Option<String>)> {
+    let (secret, name) = match value {
+        Value::String(text) => (written_out(reading, path, text), None),
+        Value::Table(table) => {
+            check_keys(reading, path, table, besides);
+            let given: Vec<&str> = SOURCES.into_iter().filter(|source| table.contains_key(*source)).collect();
+            let [source] = given[..] else {
+                let found = match given[..] {
+                    [] => "a secret without a source".to_owned(),
+                    _ => format!("a secret with the sources `{}`", given.join("` and `")),
+                };
+                reading.wrong(path, found, "exactly one of `file`, `env` and `value`", None);
+                return None;
+            };
+            let path = join(path, source);
+            match (source, &table[source]) {
+                ("file", Value::String(file)) => (from_file(reading, &path, file)?, Some(file_name(file))),
+                ("env", Value::String(variable)) => (from_variable(reading, &path, variable)?, Some(variable.clone())),
+                ("value", Value::String(text)) => (written_out(reading, &path, text), None),
+                (_, other) => {
+                    reading.wrong(&path, sort(other), "a text", None);
+                    return None;
+                }
+            }
+        }
+        other => {
+            reading.wrong(path, sort(other), EXPECTED, None);
+            return None;
+        }
+    };
+    if secret.expose().is_empty() {
+        reading.wrong(
+            path,
+            "an empty secret",
+            "a secret",
+            "`asc-webhooks init` makes one; so does `openssl rand -base64 32`".to_owned(),
+        );
+        return None;
+    }
+    Some((secret, name))
+}
+
+/// Replaces every table in `value` whose only key is `file` or `env` by the text it refers to.
+pub(super) fn resolve(reading: &mut Reading<'_>, path: &str, value: &mut Value) {
+    match value {
+        Value::Table(table) => {
+            let mut entries = table.iter();
+            let reference = match (entries.next(), entries.next()) {
+                (Some((source, Value::String(name))), None) if source == "file" || source == "env" => {
+                    Some((source.clone(), name.clone()))
+                }
+                _ => None,
+            };
+            match reference {
+                Some((source, name)) => {
+                    let read = if source == "file" { from_file } else { from_variable };
+                    if let Some(secret) = read(reading, &join(path, &source), &name) {
+                        *value = Value::String(secret.expose().to_owned());
+                    }
+                }
+                None => table.iter_mut().for_each(|(key, value)| resolve(reading, &join(path, key), value)),
+            }
+        }
+        Value::Array(items) => {
+            items.iter_mut().enumerate().for_each(|(index, item)| resolve(reading, &format!("{path}[{index}]"), item));
+        }
+        _ => {}
+    }
+}
+
+fn written_out(reading: &mut Reading<'_>, path: &str, text: &str) -> Secret {
+    let secret = Secret::new(text);
+    reading.origins.keep_confidential(secret.clone());
+    let is_in_file = matches!(reading.origins.of(path), Origin::File { .. });
+    // What is printed in the documentation cannot be read by more people than it already is.
+    if is_in_file && reading.surroundings.configuration_is_shared() && secret.weakness() != Some(Weakness::Documented) {
+        reading.warn(
+            path,
+            "a secret in a file that others on this machine can read",
+            "a file that only its owner can read",
+            "`chmod 600` the file, or keep the secret elsewhere: `{ file = \"…\" }` or `{ env = \"…\" }`".to_owned(),
+        );
+    }
+    secret
+}
+
+fn from_file(reading: &mut Reading<'_>, path: &str, file: &str) -> Option<Secret> {
+    match reading.surroundings.confidential_file(Path::new(file)) {
+        Ok(held) => {
+            reading.origins.keep_confidential(held.text.clone());
+            if held.shared {
+                reading.warn(
+                    path,
+                    format!("`{file}`, which everybody on this machine can read"),
+                    "a file that only its owner can read",
+                    format!("`chmod 600 {file}`"),
+                );
+            }
+            Some(held.text)
+        }
+        Err(error) => {
+            reading.wrong(path, format!("`{file}`, which cannot be read: {error}"), "a file that holds the secret", None);
+            None
+        }
+    }
+}
+
+fn from_variable(reading: &mut Reading<'_>, path: &str, variable: &str) -> Option<Secret> {
+    let Some(text) = reading.surroundings.variable(variable) else {
+        let found = format!("`{variable}`, which is not set");
+        reading.wrong(path, found, "an environment variable that holds the secret", format!("`export {variable}=…`"));
+        return None;
+    };
+    let secret = Secret::new(text);
+    reading.origins.keep_confidential(secret.clone());
+    Some(secret)
+}
+
+fn check_keys(reading: &mut Reading<'_>, path: &str, table: &Table, besides: &[&str]) {
+    let known = || SOURCES.into_iter().chain(besides.iter().copied());
+    for key in table.keys().filter(|key| known().all(|known| known != key.as_str())) {
+        let expected: Vec<String> = known().map(|key| format!("`{key}`")).collect();
+        reading.wrong(&join(path, key), "an unknown key", format!("one of {}", expected.join(", ")), did_you_mean(key, known()));
+    }
+}
+
+fn file_name(path: &str) -> String {
+    Path::new(path).file_name().map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned())
+}

@@ -1,0 +1,289 @@
+//! What the fixtures in `tests/fixtures/config`, the files in `config/` and the environment come to.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    layers::Layers,
+    load::{Machine, fill_defaults, settle},
+    section::Reading,
+    *,
+};
+
+const SECRET: &str = "canary-in-the-environment-7f3a";
+
+fn environment() -> BTreeMap<String, String> {
+    [
+        ("MY_APP_SECRET", SECRET),
+        ("OTHER_SECRET", "canary-of-another-endpoint-91bc"),
+        ("ADMIN_TOKEN", "canary-for-administration-55de"),
+        ("OUR_TOKEN", "canary-for-a-kind-of-our-own-02"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+fn load_file(file: &Path) -> Result<Loaded, Problems> {
+    load(&Sources { file: Some(file.to_owned()), environment: environment(), flags: Vec::new() })
+}
+
+#[track_caller]
+fn load_text(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, Problems> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let mut environment = environment();
+    environment.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    load(&Sources { file: Some(file), environment, flags: Vec::new() })
+}
+
+fn files(folder: &str) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "toml"))
+        .collect();
+    files.sort();
+    assert!(!files.is_empty(), "`{folder}` has files");
+    files
+}
+
+const SMALLEST: &str = r#"
+[[endpoint]]
+name = "my-app"
+path = "/apple/my-app"
+secrets = [{ env = "MY_APP_SECRET" }]
+"#;
+
+#[test]
+fn every_valid_file_loads() {
+    for file in files("tests/fixtures/config/valid") {
+        load_file(&file).unwrap_or_else(|problems| panic!("{problems}"));
+    }
+    let example = load_file(Path::new("config/example.toml")).unwrap_or_else(|problems| panic!("{problems}"));
+    assert!(example.config.server.listen.ip().is_loopback());
+    assert_eq!(example.config.endpoints[0].path, "/apple/my-app");
+}
+
+#[test]
+fn problems_read_well() {
+    for file in files("tests/fixtures/config/invalid") {
+        let problems = load_file(&file).expect_err("an invalid file does not load");
+        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+        insta::assert_snapshot!(name, problems.to_string());
+    }
+}
+
+#[test]
+fn four_mistakes_are_four_problems() {
+    let problems = load_file(Path::new("tests/fixtures/config/invalid/four_at_once.toml")).unwrap_err();
+    let keys: Vec<&str> = problems.problems.iter().map(|problem| problem.key.as_str()).collect();
+    assert_eq!(keys, ["server.listen", "server.head_timout", "endpoint[0].path", "handler[0].endpoints[0]"]);
+}
+
+#[test]
+fn a_full_file_settles_as_written() {
+    let Loaded { config, .. } = load_file(Path::new("tests/fixtures/config/valid/everything.toml")).unwrap();
+    assert_eq!(config.server.max_body, 64 << 10);
+    assert_eq!(config.server.max_connections, Some(500));
+    assert_eq!(config.store.url, StoreUrl::Sqlite("/var/lib/asc-webhooks/store.db".into()));
+    assert_eq!(config.store.reserve, 1 << 30);
+    assert_eq!(config.endpoints[1].kind, EndpointKind::Marketplace);
+    let secrets = &config.endpoints[0].secrets;
+    assert_eq!((secrets[0].label.as_str(), secrets[0].secret.expose()), ("2026", SECRET));
+    assert_eq!((secrets[1].label.as_str(), secrets[1].secret.expose()), ("old", "an-old-secret-that-is-long-enough"));
+    assert_eq!(secrets[1].not_after, Some("2027-01-31T00:00:00Z".parse().unwrap()));
+    assert_eq!(config.endpoints[1].secrets[0].label, "1");
+    let bot = &config.handlers[0];
+    assert_eq!(bot.retry, RetrySchedule { delays: vec![Duration::from_secs(1), Duration::from_mins(1)], jitter: 0.5 });
+    assert_eq!((bot.timeout, bot.concurrency, bot.order), (Duration::from_secs(5), 2, Order::Subject));
+    assert_eq!(bot.section["url"].as_str(), Some("https://bot.example.com/apple"));
+}
+
+#[test]
+fn references_in_a_handler_of_any_kind_are_resolved() {
+    let Loaded { config, .. } = load_file(Path::new("tests/fixtures/config/valid/everything.toml")).unwrap();
+    let mine = &config.handlers[1].section;
+    assert_eq!(mine["token"].as_str(), Some("canary-for-a-kind-of-our-own-02"));
+    assert_eq!(mine["nested"]["deep"][0].as_str(), Some("an-old-secret-that-is-long-enough"));
+    assert_eq!(mine.keys().collect::<Vec<_>>(), ["nested", "token"], "the common keys are not the kind's");
+}
+
+#[test]
+fn retries_go_on_for_about_three_days() {
+    let Loaded { config, .. } = load_text(&format!("{SMALLEST}\n[[handler]]\nname = \"a\"\nkind = \"b\""), &[]).unwrap();
+    let span: Duration = config.handlers[0].retry.delays.iter().sum();
+    let days = span.as_secs_f64() / 86_400.0;
+    assert!((2.5..=3.5).contains(&days), "the delays add up to {days} days");
+}
+
+#[test]
+fn every_key_is_in_the_reference() {
+    let mut layers = Layers::from_file(
+        Path::new("everything.toml"),
+        &fs::read_to_string("tests/fixtures/config/valid/everything.toml").unwrap(),
+    )
+    .unwrap();
+    fill_defaults(&mut layers);
+    let environment = environment();
+    let surroundings = Machine { environment: &environment, shared: false };
+    let reading = Reading::new(layers.origins, &surroundings, Vec::new());
+    let (_, schema) = settle(&layers.table, reading, None).unwrap();
+    assert!(schema.len() > 40, "the schema has {} keys", schema.len());
+    let mut section = String::new();
+    let mut reference = std::collections::BTreeSet::new();
+    for line in DEFAULTS.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_matches(['[', ']']).to_owned();
+            reference.insert(section.clone());
+        } else if let Some((key, _)) = line.trim_start_matches("# ").split_once(" = ") {
+            reference.insert(format!("{section}.{key}"));
+        }
+    }
+    for key in schema.iter().map(|key| key.replace("[]", "")).filter(|key| !key.starts_with("endpoint.secrets.")) {
+        assert!(reference.contains(&key), "`{key}` is not in config/default.toml");
+    }
+    assert!(DEFAULTS.contains("`label`") && DEFAULTS.contains("`not_after`"));
+}
+
+#[test]
+fn the_environment_goes_over_the_file_and_flags_over_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    fs::write(&file, format!("[server]\nlisten = \"127.0.0.1:1\"\nmax_in_flight = 1\nmax_body = \"1 KiB\"\n{SMALLEST}")).unwrap();
+    let mut sources = Sources { file: Some(file), environment: environment(), flags: Vec::new() };
+    let variables = [("ASC_WEBHOOKS__SERVER__LISTEN", "127.0.0.1:2"), ("ASC_WEBHOOKS__SERVER__MAX_IN_FLIGHT", "2")];
+    sources.environment.extend(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    sources.flags.push(Flag { name: "--listen".to_owned(), key: "server.listen".to_owned(), value: "127.0.0.1:3".into() });
+    let Loaded { config, origins, .. } = load(&sources).unwrap();
+    assert_eq!((config.server.max_body, config.server.max_in_flight, config.server.listen.port()), (1 << 10, 2, 3));
+    assert_eq!(origins.of("server.listen"), Origin::Flag("--listen".to_owned()));
+    assert_eq!(origins.of("server.max_in_flight"), Origin::Environment("ASC_WEBHOOKS__SERVER__MAX_IN_FLIGHT".to_owned()));
+    assert_eq!(origins.of("server.head_timeout"), Origin::Default);
+    assert!(matches!(origins.of("endpoint[0].path"), Origin::File { line: Some(8), .. }), "{}", origins.of("endpoint[0].path"));
+}
+
+#[test]
+fn the_environment_alone_can_configure() {
+    let variables = [
+        ("ASC_WEBHOOKS__ENDPOINT__0__NAME", "my-app"),
+        ("ASC_WEBHOOKS__ENDPOINT__0__PATH", "/apple"),
+        ("ASC_WEBHOOKS__ENDPOINT__0__APP_ID", "1234567890"),
+        ("ASC_WEBHOOKS__ENDPOINT__0__SECRETS__0", "a secret with = and \" that is no TOML"),
+        ("ASC_WEBHOOKS__ENDPOINT__0__EVENTS", r#"["BUILD_UPLOAD_STATE_UPDATED"]"#),
+        ("ASC_WEBHOOKS__ADMIN__LISTEN", "false"),
+        ("ASC_WEBHOOKS__HANDLER__0__NAME", "mine"),
+        ("ASC_WEBHOOKS__HANDLER__0__KIND", "our-own"),
+        ("ASC_WEBHOOKS__HANDLER__0__LIMIT", "5"),
+        ("ASC_WEBHOOKS__HANDLER__0__TITLE", "five"),
+    ];
+    let environment = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("empty.toml");
+    fs::write(&file, "").unwrap();
+    let Loaded { config, warnings, .. } = load(&Sources { file: Some(file), environment, flags: Vec::new() }).unwrap();
+    assert_eq!(config.endpoints[0].secrets[0].secret.expose(), "a secret with = and \" that is no TOML");
+    assert_eq!(config.endpoints[0].app_id.as_deref(), Some("1234567890"));
+    assert_eq!(config.endpoints[0].events.len(), 1);
+    assert_eq!(config.admin.listen, None);
+    assert_eq!(config.handlers[0].section["limit"].as_integer(), Some(5));
+    assert_eq!(config.handlers[0].section["title"].as_str(), Some("five"));
+    assert_eq!(warnings, []);
+}
+
+#[test]
+fn mistakes_in_the_environment_are_named_by_their_variable() {
+    let problems = load_text(
+        SMALLEST,
+        &[
+            ("ASC_WEBHOOKS__SERVER__LITSEN", "127.0.0.1:1"),
+            ("ASC_WEBHOOKS__SERVER__IDLE_TIMEOUT", "30"),
+            ("ASC_WEBHOOKS__ENDPOINT__7__NAME", "far"),
+            ("ASC_WEBHOOKS__SERVER__LISTEN__PORT", "1"),
+        ],
+    )
+    .unwrap_err();
+    insta::assert_snapshot!("environment", problems.to_string());
+}
+
+#[test]
+fn no_file_and_no_environment_says_where_one_is_looked_for() {
+    let problem = load(&Sources::default()).unwrap_err();
+    insta::assert_snapshot!("no_file", problem.to_string());
+    let missing = Sources { file: Some("no/such/file.toml".into()), ..Sources::default() };
+    insta::assert_snapshot!("missing_file", load(&missing).unwrap_err().to_string());
+}
+
+#[test]
+fn weak_and_shared_secrets_are_warned_about_on_loopback() {
+    let text = r#"
+[[endpoint]]
+name = "short"
+path = "/short"
+secrets = ["fifteen-letters"]
+
+[[endpoint]]
+name = "same"
+path = "/same"
+secrets = ["fifteen-letters"]
+"#;
+    let Loaded { warnings, .. } = load_text(text, &[]).unwrap();
+    let words: Vec<String> = warnings.iter().map(|warning| format!("{}: {}", warning.key, warning.message)).collect();
+    insta::assert_snapshot!("warnings_on_loopback", words.join("\n"));
+}
+
+#[test]
+fn files_with_secrets_are_warned_about_when_others_can_read_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, secret) = (folder.path().join("config.toml"), folder.path().join("secret"));
+    fs::write(&secret, "a-secret-that-is-long-enough\r\n").unwrap();
+    let sources = ["\"another-secret-long-enough\"".to_owned(), format!("{{ file = {secret:?} }}")];
+    fs::write(&file, format!("[[endpoint]]\nname = \"a\"\npath = \"/a\"\nsecrets = [{}]", sources.join(", "))).unwrap();
+    for (mode, expected) in [(0o600, vec![]), (0o644, vec!["endpoint[0].secrets[0]", "endpoint[0].secrets[1].file"])] {
+        for path in [&file, &secret] {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let Loaded { config, warnings, .. } = load_file(&file).unwrap();
+        assert_eq!(config.endpoints[0].secrets[1].secret.expose(), "a-secret-that-is-long-enough");
+        assert_eq!(warnings.iter().map(|warning| warning.key.as_str()).collect::<Vec<_>>(), expected, "mode {mode:o}");
+    }
+}
+
+#[test]
+fn secrets_are_shown_nowhere() {
+    let loaded = load_file(Path::new("tests/fixtures/config/valid/everything.toml")).unwrap();
+    let leak = loaded.origins.problem("handler[1].token", "`canary-for-a-kind-of-our-own-02`", "a number", None);
+    let mut seen = format!("{loaded:?}{leak}{leak:?}");
+    for file in files("tests/fixtures/config/invalid") {
+        let problems = load_file(&file).unwrap_err();
+        seen.extend([problems.to_string(), format!("{problems:?}"), serde_json::to_string(&problems.warnings).unwrap()]);
+    }
+    for canary in ["canary-", "an-old-secret", "a-text-of-thirty", "must-not-be-shown", "fifteen-letters", "local-development"] {
+        assert!(!seen.contains(canary), "`{canary}` can be seen");
+    }
+    assert!(leak.message.contains("(secret)"));
+}
+
+#[test]
+fn what_waits_for_a_restart_is_named_and_stays_as_it_runs() {
+    let running = load_text(SMALLEST, &[]).unwrap().config;
+    let variables = [("ASC_WEBHOOKS__ADMIN__TOKEN", "a-token-that-nobody-guesses"), ("ASC_WEBHOOKS__SERVER__MAX_BODY", "2 MiB")];
+    let new = load_text(SMALLEST, &variables).unwrap().config;
+    assert_eq!(running.waiting_for_restart(&new), ["server.max_body", "admin.token"]);
+    let after = running.reloaded(&new);
+    assert_eq!(after.waiting_for_restart(&new), ["server.max_body", "admin.token"], "a second reload says so again");
+}
+
+#[test]
+fn a_password_in_a_url_is_not_shown() {
+    let text = format!("{SMALLEST}\n[store]\nurl = \"mysql://me:canary-in-a-url@db/asc\"\n");
+    let told = load_text(&text, &[]).unwrap_err().to_string();
+    assert!(told.contains("store.url: found a URL with a user or a password in it"), "{told}");
+    assert!(!told.contains("canary"), "{told}");
+}
