@@ -6,8 +6,11 @@ pub mod event;
 pub mod handler;
 pub mod http_client;
 pub mod inbox;
+pub mod intake;
 pub mod secret;
 pub mod shutdown;
 pub mod signature;
+pub mod telemetry;
+pub mod worker;
 
 pub use self::handler::{Handler, Registry, handler_fn, on};

@@ -1,0 +1,310 @@
+//! Every figure that the program keeps, each named once.
+//!
+//! [`ALL`] is the list: name, type and meaning, as `/metrics` and the documentation show them. The rest of the program says what
+//! happened through the functions here and never writes a name. Labels take few values: configured names, fixed words, and the
+//! kinds of event that this version knows; whatever else Apple may send is `unknown`, so no sender can make the list grow.
+//!
+//! Without [`install`] nothing is kept, and every call costs next to nothing.
+
+use std::{
+    fmt,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use metrics::{Counter, Unit, counter, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use super::TelemetryError;
+use crate::{
+    event::EventKind,
+    inbox::{AttemptResult, DispatchState, StoreError},
+};
+
+/// One figure.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Its name on `/metrics`.
+    pub name: &'static str,
+    /// How it moves.
+    pub kind: MetricKind,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+/// How a figure moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricKind {
+    /// Only up.
+    Counter,
+    /// Up and down.
+    Gauge,
+    /// Many values, counted by size, in seconds.
+    Histogram,
+}
+
+impl Metric {
+    const fn counter(name: &'static str, meaning: &'static str) -> Self {
+        Self { name, kind: MetricKind::Counter, meaning }
+    }
+
+    const fn gauge(name: &'static str, meaning: &'static str) -> Self {
+        Self { name, kind: MetricKind::Gauge, meaning }
+    }
+
+    const fn histogram(name: &'static str, meaning: &'static str) -> Self {
+        Self { name, kind: MetricKind::Histogram, meaning }
+    }
+}
+
+const REQUESTS: Metric = Metric::counter("asc_webhooks_requests_total", "Requests, by endpoint and status");
+const REFUSED: Metric = Metric::counter("asc_webhooks_refused_total", "Requests that were not taken in, by endpoint and reason");
+const RECEIPTS: Metric = Metric::counter(
+    "asc_webhooks_receipts_total",
+    "Authentic notifications taken in, by endpoint, kind and result (new, same_id, unparsed, known)",
+);
+const ACCEPT: Metric =
+    Metric::histogram("asc_webhooks_accept_duration_seconds", "Time from authentic bytes to their being kept on disk");
+const CONNECTIONS: Metric = Metric::gauge("asc_webhooks_connections_open", "Open connections, by listener");
+const ATTEMPTS: Metric = Metric::counter("asc_webhooks_attempts_total", "Attempts at handling an event, by handler and result");
+const ATTEMPT: Metric = Metric::histogram("asc_webhooks_attempt_duration_seconds", "Time an attempt took, by handler");
+const DISPATCHES: Metric = Metric::gauge("asc_webhooks_dispatches", "Dispatches as they stand, by handler and state");
+const OLDEST_OPEN: Metric =
+    Metric::gauge("asc_webhooks_oldest_open_seconds", "Age of the oldest receipt that a handler has not finished, by handler");
+const STORE_ERRORS: Metric =
+    Metric::counter("asc_webhooks_store_errors_total", "Times the store could not do what it was asked, by kind");
+const BUILD: Metric = Metric::gauge("asc_webhooks_build_info", "Always 1; the label says which version runs");
+
+/// Every figure there is.
+pub const ALL: &[Metric] =
+    &[REQUESTS, REFUSED, RECEIPTS, ACCEPT, CONNECTIONS, ATTEMPTS, ATTEMPT, DISPATCHES, OLDEST_OPEN, STORE_ERRORS, BUILD];
+
+/// What became of authentic bytes, as a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenIn {
+    /// A new receipt.
+    New,
+    /// A new receipt with the event id of another.
+    SameId,
+    /// A new receipt of bytes that are not an event.
+    Unparsed,
+    /// Known already; nothing was written.
+    Known,
+}
+
+impl TakenIn {
+    /// The result as one word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::SameId => "same_id",
+            Self::Unparsed => "unparsed",
+            Self::Known => "known",
+        }
+    }
+}
+
+/// Starts keeping the figures of this process. Asked again, it gives the same figures: a process has one set of them, however many
+/// programs are put together in it.
+///
+/// # Errors
+/// When something else in the process keeps figures already.
+pub fn install() -> Result<Exposition, TelemetryError> {
+    static INSTALLED: Mutex<Option<Exposition>> = Mutex::new(None);
+    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(exposition) = &*installed {
+        return Ok(exposition.clone());
+    }
+    let exposition =
+        builder().and_then(|builder| builder.install_recorder().ok()).map(Exposition).ok_or(TelemetryError::AlreadyStarted)?;
+    describe();
+    *installed = Some(exposition.clone());
+    Ok(exposition)
+}
+
+/// The figures, to be shown.
+#[derive(Clone)]
+pub struct Exposition(PrometheusHandle);
+
+impl Exposition {
+    /// The content type of [`Exposition::render`].
+    pub const CONTENT_TYPE: &'static str = "text/plain; version=0.0.4; charset=utf-8";
+
+    /// Writes down every figure in the [text format](https://prometheus.io/docs/instrumenting/exposition_formats/) of Prometheus.
+    pub fn render(&self) -> String {
+        self.0.render()
+    }
+
+    /// Sums up what has been measured since the last time. Call it every few seconds, or the memory of a program that nobody asks
+    /// for its figures grows.
+    pub fn tidy_up(&self) {
+        self.0.run_upkeep();
+    }
+}
+
+impl fmt::Debug for Exposition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Exposition(…)")
+    }
+}
+
+/// Counts a request to an endpoint, by the status of its answer.
+pub(crate) fn requests(endpoint: &str, status: &'static str) -> Counter {
+    counter!(REQUESTS.name, "endpoint" => endpoint.to_owned(), "status" => status)
+}
+
+/// Counts a request that was not accepted.
+pub(crate) fn refused(endpoint: &str, reason: &'static str) -> Counter {
+    counter!(REFUSED.name, "endpoint" => endpoint.to_owned(), "reason" => reason)
+}
+
+/// Tells that authentic bytes were taken in; `kind` is none for bytes that are not an event.
+pub fn accepted(endpoint: &str, kind: Option<&EventKind>, result: TakenIn) {
+    counter!(RECEIPTS.name, "endpoint" => endpoint.to_owned(), "kind" => kind_label(kind), "result" => result.as_str())
+        .increment(1);
+}
+
+/// Tells how long it took to keep a notification.
+pub fn accept_took(took: Duration) {
+    histogram!(ACCEPT.name).record(took);
+}
+
+/// Tells that a connection was opened. It counts as open until the returned value is dropped.
+pub(crate) fn connection_opened(listener: &'static str) -> OpenConnection {
+    let gauge = gauge!(CONNECTIONS.name, "listener" => listener);
+    gauge.increment(1);
+    OpenConnection(gauge)
+}
+
+/// An open connection, for as long as it lives.
+pub(crate) struct OpenConnection(metrics::Gauge);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.decrement(1);
+    }
+}
+
+/// Tells what came of an attempt and how long it took.
+pub fn attempt(handler: &str, result: AttemptResult, took: Duration) {
+    counter!(ATTEMPTS.name, "handler" => handler.to_owned(), "result" => result.as_str()).increment(1);
+    histogram!(ATTEMPT.name, "handler" => handler.to_owned()).record(took);
+}
+
+/// Tells how many dispatches of a handler are in a state.
+pub fn dispatches(handler: &str, state: DispatchState, count: u64) {
+    gauge!(DISPATCHES.name, "handler" => handler.to_owned(), "state" => state.as_str()).set(as_value(count));
+}
+
+/// Tells how long ago the oldest receipt was received whose dispatch to a handler is not finished; zero if all are.
+pub fn oldest_open(handler: &str, age: Duration) {
+    gauge!(OLDEST_OPEN.name, "handler" => handler.to_owned()).set(age.as_secs_f64());
+}
+
+/// Tells that the store could not do what it was asked.
+pub fn store_failed(error: &StoreError) {
+    counter!(STORE_ERRORS.name, "kind" => store_error_label(error)).increment(1);
+}
+
+/// A store's error as one word.
+pub fn store_error_label(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Busy(_) => "busy",
+        StoreError::Full(_) => "full",
+        StoreError::Unavailable(_) => "unavailable",
+        StoreError::Broken(_) => "broken",
+        StoreError::Unreadable(_) => "unreadable",
+    }
+}
+
+fn kind_label(kind: Option<&EventKind>) -> String {
+    match kind {
+        Some(kind) if kind.is_known() => kind.as_str().to_owned(),
+        Some(_) => "unknown".to_owned(),
+        None => "none".to_owned(),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and no count here reaches 2^53")]
+fn as_value(count: u64) -> f64 {
+    count as f64
+}
+
+/// From a tenth of a millisecond, which is what a quick disk takes, to the time-outs of slow handlers.
+const BUCKETS: &[f64] =
+    &[0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+
+fn builder() -> Option<PrometheusBuilder> {
+    PrometheusBuilder::new().set_buckets_for_metric(Matcher::Prefix("asc_webhooks_".to_owned()), BUCKETS).ok()
+}
+
+fn describe() {
+    for Metric { name, kind, meaning } in ALL.iter().copied() {
+        match kind {
+            MetricKind::Counter => metrics::describe_counter!(name, meaning),
+            MetricKind::Gauge => metrics::describe_gauge!(name, meaning),
+            MetricKind::Histogram => metrics::describe_histogram!(name, Unit::Seconds, meaning),
+        }
+    }
+    gauge!(BUILD.name, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The figures of a recorder that nobody writes to.
+    pub(crate) fn exposition() -> Exposition {
+        Exposition(builder().unwrap().build_recorder().handle())
+    }
+
+    /// What a scrape shows after `happen`, in a recorder of its own.
+    pub(crate) fn scrape_after(happen: impl FnOnce()) -> String {
+        let recorder = builder().unwrap().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            describe();
+            happen();
+        });
+        recorder.handle().render()
+    }
+
+    #[test]
+    fn every_figure_is_shown_with_its_type_and_meaning() {
+        let shown = scrape_after(|| {
+            requests("app", "200").increment(1);
+            refused("app", "wrong").increment(2);
+            accepted("app", None, TakenIn::Unparsed);
+            accept_took(Duration::from_micros(300));
+            std::mem::forget(connection_opened("public"));
+            attempt("ci", AttemptResult::Ok, Duration::from_secs(2));
+            dispatches("ci", DispatchState::Dead, 3);
+            oldest_open("ci", Duration::from_millis(1_500));
+            store_failed(&StoreError::Full("disk".to_owned()));
+        });
+        for metric in ALL {
+            let kind = format!("{:?}", metric.kind).to_lowercase();
+            assert!(shown.contains(&format!("# TYPE {} {kind}\n", metric.name)), "{}:\n{shown}", metric.name);
+            assert!(shown.contains(&format!("# HELP {} {}\n", metric.name, metric.meaning)), "{}:\n{shown}", metric.name);
+        }
+        let mut values: Vec<_> =
+            shown.lines().filter(|line| !line.is_empty() && !line.starts_with('#') && !line.contains("_bucket")).collect();
+        values.sort_unstable();
+        insta::assert_snapshot!(values.join("\n"));
+    }
+
+    #[test]
+    fn names_follow_the_rule() {
+        for metric in ALL {
+            assert!(metric.name.starts_with("asc_webhooks_"), "{}", metric.name);
+            assert_eq!(metric.kind == MetricKind::Counter, metric.name.ends_with("_total"), "{}", metric.name);
+            assert_eq!(metric.kind == MetricKind::Histogram, metric.name.ends_with("_duration_seconds"), "{}", metric.name);
+        }
+    }
+
+    #[test]
+    fn a_kind_that_this_version_does_not_know_makes_no_new_label() {
+        let surprise = EventKind::from("surpriseUpdated");
+        assert_eq!(kind_label(Some(&surprise)), "unknown");
+        assert_eq!(kind_label(Some(&EventKind::ALL[0])), EventKind::ALL[0].as_str());
+    }
+}

@@ -1,0 +1,104 @@
+//! What an operator sees of a running program: log lines and figures.
+//!
+//! Log lines go to standard error, for people or as one JSON object each; their fields are dotted by entity (`event.id`,
+//! `handler.name`, `attempt.number`). Figures are in [`metrics`]. Neither ever holds a secret or the content of a notification: that is
+//! kept by whoever writes a line, since nothing here could tell.
+
+pub mod metrics;
+
+use std::{
+    any::Any,
+    io::{self, IsTerminal as _},
+    panic,
+};
+
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+use crate::config::{LogFormat, Telemetry};
+
+/// Starts writing log lines as configured.
+///
+/// Panics become log lines too, without what they may quote. A program that embeds the crate may have set up its own logging: then
+/// that stays, and this says so.
+///
+/// # Errors
+/// When the filter cannot be read, or log lines are written already.
+pub fn init(config: &Telemetry) -> Result<(), TelemetryError> {
+    let filter = EnvFilter::try_new(&config.log)
+        .map_err(|error| TelemetryError::Filter { filter: config.log.clone(), reason: error.to_string() })?;
+    let lines = fmt::layer().with_writer(io::stderr);
+    let registry = tracing_subscriber::registry().with(filter);
+    let started = if is_json(config.format) {
+        registry.with(lines.json().flatten_event(true)).try_init()
+    } else {
+        registry.with(lines.with_ansi(io::stderr().is_terminal())).try_init()
+    };
+    started.map_err(|_| TelemetryError::AlreadyStarted)?;
+    panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(tracing::field::display);
+        tracing::error!(panic.location = location, "panic: {}", harmless_words(panic.payload()));
+    }));
+    Ok(())
+}
+
+/// Why log lines or figures could not be set up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TelemetryError {
+    /// The filter of log lines cannot be read.
+    #[error("`{filter}` is not a filter of log lines ({reason}); expected one such as `info` or `info,asc_webhooks::worker=debug`")]
+    Filter {
+        /// The filter as configured.
+        filter: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Something else in the process has set this up before.
+    #[error("the process has set it up already")]
+    AlreadyStarted,
+}
+
+fn is_json(format: LogFormat) -> bool {
+    match format {
+        LogFormat::Json => true,
+        LogFormat::Text => false,
+        LogFormat::Auto => !io::stderr().is_terminal(),
+    }
+}
+
+/// What a panic says, if it is a text of the program. One that was put together at the time may quote a notification: slicing a text
+/// in the wrong place does.
+fn harmless_words(payload: &(dyn Any + Send)) -> &'static str {
+    payload.downcast_ref::<&'static str>().copied().unwrap_or("(not shown, because it may quote what was being handled)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_that_may_quote_a_notification_is_not_shown() {
+        assert_eq!(harmless_words(&"a text of the program"), "a text of the program");
+        assert!(!harmless_words(&String::from("`tester@example.com`")).contains("tester"));
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_shown() {
+        let config = Telemetry { log: "asc_webhooks=loud".to_owned(), format: LogFormat::Json };
+        let error = init(&config).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`asc_webhooks=loud` is not a filter of log lines (error parsing level filter: expected one of \"off\", \"error\", \
+             \"warn\", \"info\", \"debug\", \"trace\", or a number 0-5); expected one such as `info` or \
+             `info,asc_webhooks::worker=debug`"
+        );
+    }
+
+    #[test]
+    fn the_second_start_says_so_and_changes_nothing() {
+        let config = Telemetry { log: "off".to_owned(), format: LogFormat::Text };
+        // Another test of this process may have been first, so only the second answer is certain.
+        let _ = init(&config);
+        assert_eq!(init(&config), Err(TelemetryError::AlreadyStarted));
+    }
+}

@@ -1,0 +1,314 @@
+//! Gets dispatches done: claim, handle, record, until each is done or dead.
+//!
+//! One task claims work for every handler that has room, and spawns a task for each attempt. An attempt is bounded by the handler's
+//! time-out and isolated from all others: a panic, a hang or an error ends that attempt only. What came of it is recorded under
+//! the lease it was claimed with; a failed one waits as the retry schedule says, and is dead when that is used up.
+//!
+//! No transaction is open while a handler runs. If the process dies, its leases are void and the work is claimed again.
+
+pub mod backoff;
+pub mod janitor;
+
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use futures_util::FutureExt as _;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+use crate::{
+    clock::Clock,
+    config::RetrySchedule,
+    event::Event,
+    handler::{BoxHandler, Context, Handler as _, HandlerError},
+    inbox::{AttemptResult, Claim, Claimed, Finish, Room, Source, Store, StoreError, Verdict},
+    shutdown::Shutdown,
+    telemetry::metrics,
+};
+
+/// How long a lease outlasts the handler's time-out: time to record the result even when the store is slow.
+const LEASE_MARGIN: Duration = Duration::from_mins(1);
+
+/// How often to look for work that nobody announced: replays from another process, retries of another replica.
+const POLL: Duration = Duration::from_secs(1);
+
+/// How long to wait before asking a store again that could not answer.
+const STORE_PAUSE: Duration = Duration::from_millis(500);
+
+/// One configured handler, and how it is to be used.
+#[derive(Debug)]
+pub struct Lane {
+    name: Arc<str>,
+    handler: BoxHandler,
+    timeout: Duration,
+    retry: RetrySchedule,
+    slots: Arc<Semaphore>,
+}
+
+impl Lane {
+    /// A handler with room for `concurrency` attempts at a time, each of at most `timeout`.
+    pub fn new(name: Arc<str>, handler: BoxHandler, timeout: Duration, concurrency: usize, retry: RetrySchedule) -> Self {
+        Self { name, handler, timeout, retry, slots: Arc::new(Semaphore::new(concurrency)) }
+    }
+}
+
+/// The part of the program that handles events.
+#[derive(Debug)]
+pub struct Worker {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    work: Arc<Notify>,
+    lanes: ArcSwap<HashMap<Arc<str>, Arc<Lane>>>,
+}
+
+impl Worker {
+    /// A worker on `store` that is told of new work through `work`.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, work: Arc<Notify>, lanes: Vec<Lane>) -> Self {
+        Self { store, clock, work, lanes: ArcSwap::from_pointee(by_name(lanes)) }
+    }
+
+    /// Replaces the handlers. Attempts that are under way end as they began.
+    pub fn replace(&self, lanes: Vec<Lane>) {
+        self.lanes.store(Arc::new(by_name(lanes)));
+        self.work.notify_one();
+    }
+
+    /// Claims and handles until the end is asked for; attempts that are under way then go on in tasks of their own.
+    ///
+    /// # Errors
+    /// When the store is broken, so that the program must end.
+    pub async fn run(self: Arc<Self>, shutdown: Shutdown) -> Result<(), StoreError> {
+        while !shutdown.has_begun() {
+            let pause = match self.claim(&shutdown).await {
+                Ok(Found::Work) => continue,
+                Ok(Found::Nothing { pause }) => pause,
+                Err(error) => {
+                    metrics::store_failed(&error);
+                    if error.is_fatal() {
+                        return Err(error);
+                    }
+                    tracing::error!(error = %error, "could not claim work; trying again");
+                    STORE_PAUSE
+                }
+            };
+            tokio::select! {
+                () = self.work.notified() => {}
+                () = tokio::time::sleep(pause) => {}
+                () = shutdown.begun() => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn claim(self: &Arc<Self>, shutdown: &Shutdown) -> Result<Found, StoreError> {
+        let lanes = self.lanes.load_full();
+        let handlers: Vec<Room> = lanes
+            .values()
+            .map(|lane| Room {
+                handler: Arc::clone(&lane.name),
+                slots: lane.slots.available_permits(),
+                lease: lane.timeout + LEASE_MARGIN,
+            })
+            .filter(|room| room.slots > 0)
+            .collect();
+        if handlers.is_empty() {
+            return Ok(Found::Nothing { pause: POLL });
+        }
+        let names: Vec<_> = handlers.iter().map(|room| Arc::clone(&room.handler)).collect();
+        let claimed = self.store.claim(Claim { handlers, now: self.clock.steady() }).await?;
+        if claimed.is_empty() {
+            return Ok(Found::Nothing { pause: self.pause(&names).await? });
+        }
+        for claimed in claimed {
+            self.start(&lanes, claimed, shutdown).await;
+        }
+        Ok(Found::Work)
+    }
+
+    async fn pause(&self, names: &[Arc<str>]) -> Result<Duration, StoreError> {
+        let due = self.store.next_due(names).await?;
+        let until_due = due.map(|due| Duration::try_from(due.duration_since(self.clock.steady())).unwrap_or(Duration::ZERO));
+        // What is due and was not claimed waits for its turn, so asking again at once would only spin.
+        Ok(until_due.filter(|wait| !wait.is_zero()).map_or(POLL, |wait| wait.min(POLL)))
+    }
+
+    async fn start(self: &Arc<Self>, lanes: &HashMap<Arc<str>, Arc<Lane>>, claimed: Claimed, shutdown: &Shutdown) {
+        let place = lanes.get(&claimed.handler).and_then(|lane| {
+            let slot = Arc::clone(&lane.slots).try_acquire_owned().ok()?;
+            Some((Arc::clone(lane), slot))
+        });
+        let (worker, stop) = (Arc::clone(self), shutdown.clone());
+        match place {
+            Some((lane, slot)) if !shutdown.has_begun() => {
+                shutdown.spawn(async move { worker.attempt(&lane, slot, claimed, &stop).await });
+            }
+            _ => {
+                self.record(
+                    Finish { lease: claimed.lease, started_at: self.clock.now(), took: Duration::ZERO, verdict: Verdict::PutBack },
+                    shutdown,
+                )
+                .await;
+            }
+        }
+    }
+
+    async fn attempt(&self, lane: &Lane, slot: OwnedSemaphorePermit, claimed: Claimed, shutdown: &Shutdown) {
+        let (started_at, started) = (self.clock.now(), tokio::time::Instant::now());
+        let end = self.handle(lane, &claimed, shutdown).await;
+        let took = started.elapsed();
+        metrics::attempt(&lane.name, end.result(), took);
+        let verdict = self.verdict(lane, &claimed, end);
+        self.tell(lane, &claimed, &verdict);
+        self.record(Finish { lease: claimed.lease, started_at, took, verdict }, shutdown).await;
+        drop(slot);
+        self.work.notify_one();
+    }
+
+    async fn handle(&self, lane: &Lane, claimed: &Claimed, shutdown: &Shutdown) -> End {
+        if claimed.attempt > backoff::attempts(&lane.retry) {
+            return End::LostTooOften;
+        }
+        let event = match Event::parse(claimed.body.clone()) {
+            Ok(event) => Arc::new(event),
+            Err(error) => return End::Answered(Err(HandlerError::reject(error))),
+        };
+        // The call itself may panic, before there is a future: so it is made inside the guarded one.
+        let handling = async { lane.handler.handle(event, context(claimed, shutdown)).await };
+        tokio::select! {
+            biased;
+            ended = tokio::time::timeout(lane.timeout, AssertUnwindSafe(handling).catch_unwind()) => match ended {
+                Ok(Ok(answer)) => End::Answered(answer),
+                Ok(Err(panic)) => End::Panicked(panic_text(panic.as_ref())),
+                Err(_) => End::TimedOut(lane.timeout),
+            },
+            () = shutdown.hard().cancelled() => End::CutOff,
+        }
+    }
+
+    fn verdict(&self, lane: &Lane, claimed: &Claimed, end: End) -> Verdict {
+        let (error, after) = match end {
+            End::Answered(Ok(())) => return Verdict::Done,
+            End::Answered(Err(error)) if error.is_reject() => {
+                return Verdict::Dead { result: AttemptResult::Rejected, error: error.to_string() };
+            }
+            End::LostTooOften => {
+                let error = format!(
+                    "the attempts are used up, {} of them, and the process ended during the last; it is not tried again by itself",
+                    claimed.attempt - 1
+                );
+                return Verdict::Dead { result: AttemptResult::Lost, error };
+            }
+            // Stopping in order must not use up the last attempt: the next start would find nothing left to try.
+            End::CutOff if claimed.attempt >= backoff::attempts(&lane.retry) => return Verdict::PutBack,
+            End::CutOff => {
+                return Verdict::Retry { due_at: self.clock.steady(), error: "cut off, because the program stopped".into() };
+            }
+            End::Answered(Err(error)) => (error.to_string(), error.after()),
+            End::Panicked(text) => (format!("panicked: {text}"), None),
+            End::TimedOut(timeout) => (format!("took longer than {}", humantime::format_duration(timeout)), None),
+        };
+        match backoff::wait(&lane.retry, claimed.attempt, after, chance()) {
+            Some(wait) => Verdict::Retry { due_at: later(self.clock.steady(), wait), error },
+            None => Verdict::Dead { result: AttemptResult::Failed, error },
+        }
+    }
+
+    /// Records a result, however long the store makes us wait: giving up would run the handler again.
+    async fn record(&self, finish: Finish, shutdown: &Shutdown) {
+        loop {
+            let error = match self.store.finish(finish.clone()).await {
+                Ok(true) => return,
+                Ok(false) => {
+                    tracing::warn!(dispatch.id = %finish.lease.dispatch, "the lease ran out before the result was recorded");
+                    return;
+                }
+                Err(error) => error,
+            };
+            metrics::store_failed(&error);
+            tracing::error!(dispatch.id = %finish.lease.dispatch, error = %error, "could not record a result");
+            if error.is_fatal() || shutdown.hard().is_cancelled() {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(STORE_PAUSE) => {}
+                () = shutdown.hard().cancelled() => {}
+            }
+        }
+    }
+
+    fn tell(&self, lane: &Lane, claimed: &Claimed, verdict: &Verdict) {
+        let (receipt, handler, number) = (claimed.receipt.id, &*lane.name, claimed.attempt);
+        match verdict {
+            Verdict::Done => tracing::debug!(receipt.id = %receipt, handler.name = handler, attempt.number = number, "handled"),
+            Verdict::Retry { due_at, error } => {
+                let wait = SignedDuration::max(due_at.duration_since(self.clock.steady()), SignedDuration::ZERO);
+                tracing::warn!(
+                    receipt.id = %receipt, handler.name = handler, attempt.number = number, error,
+                    retry_in_s = wait.as_secs(), "attempt failed; it is made again"
+                );
+            }
+            Verdict::Dead { error, .. } => tracing::error!(
+                receipt.id = %receipt, handler.name = handler, attempt.number = number, error,
+                "dispatch is dead; `events replay` tries it again"
+            ),
+            Verdict::PutBack => {}
+        }
+    }
+}
+
+enum Found {
+    Work,
+    Nothing { pause: Duration },
+}
+
+/// How an attempt ended.
+enum End {
+    Answered(Result<(), HandlerError>),
+    Panicked(String),
+    TimedOut(Duration),
+    CutOff,
+    LostTooOften,
+}
+
+impl End {
+    fn result(&self) -> AttemptResult {
+        match self {
+            Self::Answered(Ok(())) => AttemptResult::Ok,
+            Self::Answered(Err(error)) if error.is_reject() => AttemptResult::Rejected,
+            Self::Answered(Err(_)) | Self::Panicked(_) | Self::TimedOut(_) => AttemptResult::Failed,
+            Self::CutOff | Self::LostTooOften => AttemptResult::Lost,
+        }
+    }
+}
+
+fn by_name(lanes: Vec<Lane>) -> HashMap<Arc<str>, Arc<Lane>> {
+    lanes.into_iter().map(|lane| (Arc::clone(&lane.name), Arc::new(lane))).collect()
+}
+
+fn context(claimed: &Claimed, shutdown: &Shutdown) -> Context {
+    Context {
+        handler: Arc::clone(&claimed.handler),
+        endpoint: claimed.receipt.endpoint.as_str().into(),
+        receipt: claimed.receipt.id.0,
+        received_at: claimed.receipt.received_at,
+        recovered: claimed.receipt.source == Source::Recovered,
+        signature: claimed.receipt.signature.clone(),
+        idempotency_key: format!("evt_{}_{}", claimed.receipt.identity, claimed.handler).into(),
+        attempt: claimed.attempt,
+        cancelled: shutdown.hard().clone(),
+    }
+}
+
+fn later(now: Timestamp, wait: Duration) -> Timestamp {
+    now.saturating_add(SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MAX)
+}
+
+/// A number from 0 to 1. Without random bytes the wait is merely not shortened.
+fn chance() -> f64 {
+    getrandom::u32().map_or(0.0, |number| f64::from(number) / f64::from(u32::MAX))
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").to_owned()
+}
