@@ -8,6 +8,7 @@ pub mod http_client;
 pub mod inbox;
 pub mod intake;
 pub mod secret;
+pub mod server;
 pub mod shutdown;
 pub mod signature;
 pub mod telemetry;

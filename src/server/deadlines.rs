@@ -1,0 +1,207 @@
+//! A connection whose peer must keep up.
+//!
+//! Three waits are bounded: for the head of a request once its first byte has come (on a new connection at once: there is nothing to
+//! wait for), for the next request on a connection that had one, and for the peer to take what is written to it. The body's
+//! deadline belongs to [`receive`](super::receive), which can still answer.
+//!
+//! hyper has a deadline for heads too, but only one, and it runs between requests as well: five seconds of silence would close
+//! every connection that a proxy keeps for later, often just when it sends the next request on it.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::{Instant, Sleep},
+};
+
+/// What is said to a peer whose request did not come in time, if nothing else is under way on the connection.
+const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\
+    connection: close\r\n\r\n{\"error\":\"too slow\"}";
+
+/// How long each wait may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    pub(super) head: Duration,
+    pub(super) idle: Duration,
+    pub(super) write: Duration,
+}
+
+/// What a connection is waiting for, shared by the stream, which measures, and the service, which knows.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Phase(Arc<AtomicU8>);
+
+impl Phase {
+    /// The first byte of the first request.
+    const FIRST: u8 = 0;
+    /// The rest of a head.
+    const HEAD: u8 = 1;
+    /// Us: a request is being answered.
+    const US: u8 = 2;
+    /// The first byte of the next request.
+    const NEXT: u8 = 3;
+
+    pub(super) fn request_began(&self) {
+        self.0.store(Self::US, Ordering::Relaxed);
+    }
+
+    pub(super) fn request_ended(&self) {
+        self.0.store(Self::NEXT, Ordering::Relaxed);
+    }
+
+    fn bytes_came(&self) {
+        if self.current() != Self::US {
+            self.0.store(Self::HEAD, Ordering::Relaxed);
+        }
+    }
+
+    fn current(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A stream with deadlines.
+#[derive(Debug)]
+pub(super) struct Timed {
+    stream: TcpStream,
+    phase: Phase,
+    patience: Patience,
+    /// Fires at or before the nearest deadline, so that moving a deadline back costs nothing.
+    timer: Pin<Box<Sleep>>,
+    reading: Option<(u8, Instant)>,
+    writing: Option<Instant>,
+    ended: Option<Ended>,
+}
+
+/// Why nothing more will be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The peer has said all it had to say.
+    ByPeer,
+    /// The peer took too long.
+    TooSlow,
+    /// The connection broke.
+    Broken,
+}
+
+impl Timed {
+    pub(super) fn new(stream: TcpStream, phase: Phase, patience: Patience) -> Self {
+        let head_due = Instant::now() + patience.head;
+        let timer = Box::pin(tokio::time::sleep_until(head_due));
+        Self { stream, phase, patience, timer, reading: Some((Phase::FIRST, head_due)), writing: None, ended: None }
+    }
+
+    /// The stream, and how its reading ended, if it has.
+    pub(super) fn into_parts(self) -> (TcpStream, Option<Ended>) {
+        (self.stream, self.ended)
+    }
+
+    /// The deadline of the wait that is going on; none while it is we who are waited for.
+    fn read_deadline(&mut self) -> Option<Instant> {
+        let phase = self.phase.current();
+        let patience = match phase {
+            Phase::FIRST | Phase::HEAD => self.patience.head,
+            Phase::NEXT => self.patience.idle,
+            _ => {
+                self.reading = None;
+                return None;
+            }
+        };
+        match self.reading {
+            // The first head has no more time for having begun late.
+            Some((since, deadline)) if since == phase || (since, phase) == (Phase::FIRST, Phase::HEAD) => Some(deadline),
+            _ => {
+                let deadline = Instant::now() + patience;
+                self.reading = Some((phase, deadline));
+                Some(deadline)
+            }
+        }
+    }
+
+    /// Whether the deadline has passed; if not, the task is woken when it does.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        if self.timer.deadline() > deadline {
+            self.timer.as_mut().reset(deadline);
+        }
+        ready!(self.timer.as_mut().poll(cx));
+        if Instant::now() >= deadline {
+            return Poll::Ready(());
+        }
+        self.timer.as_mut().reset(deadline);
+        self.timer.as_mut().poll(cx)
+    }
+
+    fn poll_write_deadline<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.writing = None;
+            return written;
+        }
+        let patience = self.patience.write;
+        let deadline = *self.writing.get_or_insert_with(|| Instant::now() + patience);
+        ready!(self.poll_deadline(cx, deadline));
+        self.ended = Some(Ended::TooSlow);
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Timed {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        match Pin::new(&mut self.stream).poll_read(cx, buf) {
+            Poll::Ready(Ok(())) if buf.filled().len() > before => {
+                self.phase.bytes_came();
+                return Poll::Ready(Ok(()));
+            }
+            Poll::Ready(Ok(())) => {
+                self.ended = Some(Ended::ByPeer);
+                return Poll::Ready(Ok(()));
+            }
+            Poll::Ready(Err(error)) => {
+                self.ended = Some(Ended::Broken);
+                return Poll::Ready(Err(error));
+            }
+            Poll::Pending => {}
+        }
+        let Some(deadline) = self.read_deadline() else { return Poll::Pending };
+        ready!(self.poll_deadline(cx, deadline));
+        self.ended = Some(Ended::TooSlow);
+        if self.phase.current() == Phase::HEAD && self.writing.is_none() {
+            // The connection ends either way: whether the peer still hears why is not worth waiting for.
+            let _ = self.stream.try_write(TOO_SLOW);
+        }
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncWrite for Timed {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.poll_write_deadline(cx, written)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.poll_write_deadline(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,82 @@
+//! The receiving paths, looked up by a request's path.
+//!
+//! A table is never changed: a reload makes another and puts it in its place.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use metrics::Counter;
+
+use super::error::Refused;
+use crate::{
+    config,
+    signature::{Refusal, Secrets, SigningKey},
+    telemetry::metrics as figures,
+};
+
+/// Every endpoint, by path.
+#[derive(Debug)]
+pub(super) struct Endpoints(HashMap<String, Arc<Endpoint>>);
+
+impl Endpoints {
+    pub(super) fn new(endpoints: &[config::Endpoint]) -> Self {
+        Self(endpoints.iter().map(|endpoint| (endpoint.path.clone(), Arc::new(Endpoint::new(endpoint)))).collect())
+    }
+
+    pub(super) fn at(&self, path: &str) -> Option<Arc<Endpoint>> {
+        self.0.get(path).cloned()
+    }
+}
+
+/// One receiving path.
+pub(super) struct Endpoint {
+    pub(super) name: Arc<str>,
+    pub(super) secrets: Secrets,
+    // Looking a counter up takes longer than verifying a signature, so those that an attacker can make us use are at hand.
+    taken: Counter,
+    unauthorized: Counter,
+    forged: [(Refusal, Counter); 4],
+}
+
+impl Endpoint {
+    fn new(endpoint: &config::Endpoint) -> Self {
+        let name = &endpoint.name;
+        let key = |secret: &config::EndpointSecret| SigningKey::new(&secret.secret, &*secret.label).until(secret.not_after);
+        let forged = [Refusal::Absent, Refusal::Repeated, Refusal::Malformed, Refusal::Wrong];
+        Self {
+            name: Arc::clone(name),
+            secrets: Secrets::new(endpoint.secrets.iter().map(key)),
+            taken: figures::requests(name, "200"),
+            unauthorized: figures::requests(name, "401"),
+            forged: forged.map(|refusal| (refusal, figures::refused(name, refusal.as_str()))),
+        }
+    }
+
+    /// Counts a request that was answered with 200.
+    pub(super) fn count_taken(&self) {
+        self.taken.increment(1);
+    }
+
+    /// Counts a request that was refused.
+    pub(super) fn count_refused(&self, refused: &Refused) {
+        if let Refused::NotAuthentic(refusal) = refused
+            && let Some((_, counter)) = self.forged.iter().find(|(known, _)| known == refusal)
+        {
+            self.unauthorized.increment(1);
+            counter.increment(1);
+        } else {
+            count_refused(&self.name, refused);
+        }
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("name", &self.name).field("secrets", &self.secrets).finish_non_exhaustive()
+    }
+}
+
+/// Counts a request that was refused; `endpoint` is `none` if it was to none of ours.
+pub(super) fn count_refused(endpoint: &str, refused: &Refused) {
+    figures::requests(endpoint, refused.status_label()).increment(1);
+    figures::refused(endpoint, refused.reason()).increment(1);
+}

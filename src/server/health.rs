@@ -1,0 +1,167 @@
+//! What machines ask about us: do we live, can we take notifications, what are the figures.
+//!
+//! `/livez` says only that the program turns. It never asks the store: a program whose disk is full must not be restarted for it.
+//! `/readyz` says whether a notification could be kept now: one was kept within the last seconds, or the store has just proven with a
+//! commit of its own that it can; and the program is not stopping. Anyone may ask, so the store is bothered at most once a second,
+//! and the answer names the reason with a word and nothing else.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use tokio::sync::Mutex;
+
+use super::{Receiver, error::json};
+use crate::{inbox::StoreError, secret::Secret, telemetry::metrics::Exposition};
+
+/// How long a commit proves that the next one will succeed.
+const PROOF_LASTS: SignedDuration = SignedDuration::from_secs(5);
+
+/// How often the store is asked to prove itself at most.
+const ASK_EVERY: SignedDuration = SignedDuration::from_secs(1);
+
+/// How long the store may take to prove itself.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is known of the store's ability to keep notifications.
+#[derive(Debug, Default)]
+pub(super) struct Readiness {
+    last_commit: std::sync::Mutex<Option<Timestamp>>,
+    // Held while the store is asked, so that it is asked once for all who want to know.
+    last_asked: Mutex<Option<(Timestamp, Proof)>>,
+}
+
+impl Readiness {
+    /// A commit has succeeded.
+    pub(super) fn committed(&self, now: Timestamp) {
+        *lock(&self.last_commit) = Some(now);
+    }
+
+    /// A commit has failed, so earlier ones prove nothing any more.
+    pub(super) fn failed(&self) {
+        *lock(&self.last_commit) = None;
+    }
+}
+
+/// How the store proved itself, or why it did not.
+type Proof = Result<(), NotReady>;
+
+/// Why notifications cannot be kept now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NotReady {
+    Stopping,
+    Busy,
+    Full,
+    Unavailable,
+    Broken,
+    Silent,
+}
+
+impl NotReady {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Stopping => r#"{"status":"not ready","reason":"stopping"}"#,
+            Self::Busy => r#"{"status":"not ready","reason":"store busy"}"#,
+            Self::Full => r#"{"status":"not ready","reason":"store full"}"#,
+            Self::Unavailable => r#"{"status":"not ready","reason":"store unavailable"}"#,
+            Self::Broken => r#"{"status":"not ready","reason":"store broken"}"#,
+            Self::Silent => r#"{"status":"not ready","reason":"store silent"}"#,
+        }
+    }
+}
+
+impl From<&StoreError> for NotReady {
+    fn from(error: &StoreError) -> Self {
+        match error {
+            StoreError::Busy(_) => Self::Busy,
+            StoreError::Full(_) => Self::Full,
+            StoreError::Broken(_) => Self::Broken,
+            StoreError::Unavailable(_) | StoreError::Unreadable(_) => Self::Unavailable,
+        }
+    }
+}
+
+/// Answers whether the program turns.
+pub(super) async fn livez() -> Response {
+    json(StatusCode::OK, r#"{"status":"alive"}"#)
+}
+
+/// Answers whether a notification could be kept.
+pub(super) async fn readyz(State(receiver): State<Arc<Receiver>>) -> Response {
+    match receiver.readiness().await {
+        Ok(()) => json(StatusCode::OK, r#"{"status":"ready"}"#),
+        Err(reason) => json(StatusCode::SERVICE_UNAVAILABLE, reason.words()),
+    }
+}
+
+impl Receiver {
+    async fn readiness(&self) -> Proof {
+        if self.shutdown.has_begun() {
+            return Err(NotReady::Stopping);
+        }
+        let now = self.clock.steady();
+        if lock(&self.readiness.last_commit).is_some_and(|commit| now.duration_since(commit) < PROOF_LASTS) {
+            return Ok(());
+        }
+        let mut last_asked = self.readiness.last_asked.lock().await;
+        let now = self.clock.steady();
+        if let Some((asked, proof)) = *last_asked
+            && now.duration_since(asked) < ASK_EVERY
+        {
+            return proof;
+        }
+        let proof = match tokio::time::timeout(PATIENCE, self.store.probe(now)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                self.note_store_error(&error);
+                Err((NotReady::from(&error), error.to_string()))
+            }
+            Err(_) => Err((NotReady::Silent, format!("no answer within {PATIENCE:?}"))),
+        };
+        let before = last_asked.map(|(_, proof)| proof);
+        let proof = proof.map_err(|(reason, words)| {
+            // Whoever asks again learns the same, and so need not be told the log.
+            if before != Some(Err(reason)) {
+                tracing::error!("the store could not prove that it works: {words}");
+            }
+            reason
+        });
+        *last_asked = Some((self.clock.steady(), proof));
+        proof
+    }
+}
+
+/// Answers with every figure.
+pub(super) async fn metrics(State(figures): State<Exposition>) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static(Exposition::CONTENT_TYPE))], figures.render()).into_response()
+}
+
+/// Lets a request pass that bears the operator's token, or any if there is none.
+pub(super) async fn require_token(State(token): State<Option<Arc<Secret>>>, request: Request, next: Next) -> Response {
+    let Some(token) = token else { return next.run(request).await };
+    if bears(request.headers(), &token) {
+        next.run(request).await
+    } else {
+        let challenge = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))];
+        (challenge, json(StatusCode::UNAUTHORIZED, r#"{"error":"unauthorized"}"#)).into_response()
+    }
+}
+
+fn bears(headers: &HeaderMap, token: &Secret) -> bool {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return false };
+    let Some((scheme, borne)) = value.as_bytes().split_at_checked("Bearer ".len()) else { return false };
+    // Digests have one length, so not even the token's length shows in the time this takes.
+    scheme.eq_ignore_ascii_case(b"Bearer ") && bool::from(Sha256::digest(borne).ct_eq(&Sha256::digest(token.expose())))
+}
+
+fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,0 +1,150 @@
+//! Tells the log about requests that were refused, without letting whoever sends them fill it.
+//!
+//! The first refusal for a reason is written at once, with where it came from. For the next seconds further ones for the same reason
+//! are only counted, and then one line says how many they were. Figures count every one. Neither headers nor bodies are ever written.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::error::Refused;
+use crate::shutdown::Shutdown;
+
+/// For how long refusals for one reason are counted before one line sums them up.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// The refusals that are being counted.
+#[derive(Debug)]
+pub(super) struct Refusals {
+    /// For each reason that was told lately, how many more there were.
+    untold: Arc<Mutex<HashMap<&'static str, u64>>>,
+    shutdown: Shutdown,
+}
+
+impl Refusals {
+    pub(super) fn new(shutdown: Shutdown) -> Self {
+        Self { untold: Arc::default(), shutdown }
+    }
+
+    /// Writes the refusal down, or counts it if one for the same reason was written within the last seconds.
+    pub(super) fn tell(&self, refused: &Refused, endpoint: &str, peer: Option<SocketAddr>) {
+        let reason = refused.reason();
+        {
+            let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(count) = untold.get_mut(reason) {
+                *count += 1;
+                return;
+            }
+            untold.insert(reason, 0);
+        }
+        let peer = peer.map(tracing::field::display);
+        if refused.is_ours() {
+            tracing::error!(
+                endpoint.name = endpoint,
+                peer.address = peer,
+                refusal.reason = reason,
+                "a request was refused: {refused}"
+            );
+        } else {
+            tracing::warn!(
+                endpoint.name = endpoint,
+                peer.address = peer,
+                refusal.reason = reason,
+                "a request was refused: {refused}"
+            );
+        }
+        self.shutdown.spawn(sum_up_later(Arc::clone(&self.untold), reason, self.shutdown.clone()));
+    }
+}
+
+async fn sum_up_later(untold: Arc<Mutex<HashMap<&'static str, u64>>>, reason: &'static str, shutdown: Shutdown) {
+    tokio::select! {
+        () = tokio::time::sleep(QUIET) => {}
+        () = shutdown.begun() => {}
+    }
+    let count = untold.lock().unwrap_or_else(PoisonError::into_inner).remove(reason).unwrap_or_default();
+    if count > 0 {
+        let more = if count == 1 { "1 more request was".to_owned() } else { format!("{count} more requests were") };
+        tracing::warn!(refusal.reason = reason, refusal.count = count, "{more} refused for the same reason");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use tracing_subscriber::fmt::MakeWriter;
+
+    use super::*;
+    use crate::signature::Refusal;
+
+    /// The lines of a log.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Lines {
+        fn take(&self) -> Vec<String> {
+            let text = String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap();
+            text.lines().map(str::to_owned).collect()
+        }
+    }
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl<'a> MakeWriter<'a> for Lines {
+        type Writer = Self;
+
+        fn make_writer(&'a self) -> Self {
+            self.clone()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_makes_two_lines() {
+        let lines = Lines::default();
+        let subscriber = tracing_subscriber::fmt().with_writer(lines.clone()).without_time().with_target(false).with_ansi(false);
+        let _guard = tracing::subscriber::set_default(subscriber.finish());
+        let refusals = Refusals::new(Shutdown::new());
+        let peer = Some(([192, 0, 2, 7], 443).into());
+
+        for _ in 0..1_000 {
+            refusals.tell(&Refusal::Wrong.into(), "app", peer);
+        }
+        refusals.tell(&Refused::Stopping, "app", None);
+        assert_eq!(
+            lines.take(),
+            [
+                " WARN a request was refused: the signature matches no secret of the endpoint endpoint.name=\"app\" \
+                 peer.address=192.0.2.7:443 refusal.reason=\"wrong\"",
+                " WARN a request was refused: the program is stopping endpoint.name=\"app\" refusal.reason=\"stopping\"",
+            ]
+        );
+        tokio::time::sleep(QUIET * 2).await;
+        assert_eq!(
+            lines.take(),
+            [" WARN 999 more requests were refused for the same reason refusal.reason=\"wrong\" refusal.count=999"]
+        );
+        refusals.tell(&Refusal::Wrong.into(), "app", peer);
+        assert_eq!(lines.take().len(), 1, "later ones are told at once again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn stopping_does_not_wait_for_the_sum() {
+        let shutdown = Shutdown::new();
+        let refusals = Refusals::new(shutdown.clone());
+        refusals.tell(&Refusal::Absent.into(), "app", None);
+        shutdown.begin();
+        assert!(shutdown.finished(QUIET / 2).await);
+    }
+}
