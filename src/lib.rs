@@ -1,5 +1,6 @@
 //! Receives the webhook notifications of App Store Connect, and gets every one of them handled.
 
+pub mod asc;
 pub mod clock;
 pub mod config;
 pub mod event;

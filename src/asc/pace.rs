@@ -1,0 +1,180 @@
+//! How fast we ask.
+//!
+//! Apple counts the requests of each key over a rolling hour and says in every answer how many are left
+//! ([Identifying rate limits](https://developer.apple.com/documentation/appstoreconnectapi/identifying-rate-limits)). The key may be
+//! shared with tools that are in a hurry, such as a release pipeline, so we are not: [`Pace`] hands out turns, a few at once and then at
+//! a fixed interval, and stretches the interval when little is left. When Apple says *too many*, everybody waits.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+/// The part of the hour's requests below which we slow down: a tenth.
+const LOW_WATER: u32 = 10;
+
+/// The longest interval between two turns, however little is left.
+const LONGEST_INTERVAL: Duration = Duration::from_mins(1);
+
+/// How much of Apple's allowance is left, as its last answer said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct RateLimit {
+    /// How many requests an hour may hold.
+    pub limit: u32,
+    /// How many of them are left.
+    pub remaining: u32,
+}
+
+impl RateLimit {
+    /// Reads the value of an `X-Rate-Limit` header: `user-hour-lim:3500;user-hour-rem:500;`.
+    pub(super) fn parse(value: &str) -> Option<Self> {
+        let number = |name| {
+            let mut parts = value.split(';').filter_map(|part| part.split_once(':'));
+            parts.find(|(key, _)| key.trim() == name)?.1.trim().parse().ok()
+        };
+        Some(Self { limit: number("user-hour-lim")?, remaining: number("user-hour-rem")? })
+    }
+
+    /// How much longer than usual the interval is to be: once while there is plenty, and from a tenth of the limit downwards the more the
+    /// less is left.
+    fn stretched(self, interval: Duration) -> Duration {
+        let low = self.limit / LOW_WATER;
+        if self.remaining >= low { interval } else { (interval.saturating_mul(low) / self.remaining.max(1)).min(LONGEST_INTERVAL) }
+    }
+}
+
+/// Hands out turns to ask.
+#[derive(Debug)]
+pub(super) struct Pace {
+    interval: Duration,
+    /// How far ahead of the interval one may be: what a burst amounts to.
+    allowance: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// When the next turn would be if there were no bursts.
+    due: Option<Instant>,
+    /// Until when nobody may ask.
+    held_until: Option<Instant>,
+    left: Option<RateLimit>,
+}
+
+impl Pace {
+    /// A pace of one turn an interval, after `burst` turns at once.
+    pub(super) fn new(interval: Duration, burst: u32) -> Self {
+        Self { interval, allowance: interval * burst.saturating_sub(1), state: Mutex::default() }
+    }
+
+    /// Waits for a turn.
+    pub(super) async fn turn(&self) {
+        loop {
+            let start = self.reserve(Instant::now());
+            tokio::time::sleep_until(start).await;
+            // Apple may have said "too many" to somebody else in the meantime.
+            if self.state().held_until.is_none_or(|end| end <= Instant::now()) {
+                return;
+            }
+        }
+    }
+
+    /// Takes note of what Apple says is left.
+    pub(super) fn note(&self, left: RateLimit) {
+        self.state().left = Some(left);
+    }
+
+    /// What Apple said last.
+    pub(super) fn left(&self) -> Option<RateLimit> {
+        self.state().left
+    }
+
+    /// Lets nobody ask for a while.
+    pub(super) fn hold(&self, wait: Duration) {
+        let end = Instant::now() + wait;
+        let mut state = self.state();
+        state.held_until = state.held_until.max(Some(end));
+    }
+
+    fn reserve(&self, now: Instant) -> Instant {
+        let mut state = self.state();
+        let due = state.due.unwrap_or(now).max(now);
+        let start = due.checked_sub(self.allowance).unwrap_or(now).max(now).max(state.held_until.unwrap_or(now));
+        let interval = state.left.map_or(self.interval, |left| left.stretched(self.interval));
+        state.due = Some(due.max(start) + interval);
+        start
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(value: &str, expected: Option<(u32, u32)>) {
+        assert_eq!(RateLimit::parse(value), expected.map(|(limit, remaining)| RateLimit { limit, remaining }), "{value}");
+    }
+
+    #[test]
+    fn the_header_is_read_and_anything_else_is_not() {
+        check("user-hour-lim:3500;user-hour-rem:500;", Some((3500, 500)));
+        check("user-hour-rem:0; user-hour-lim: 3600", Some((3600, 0)));
+        check("user-hour-lim:3500;user-minute-rem:2;user-hour-rem:7", Some((3500, 7)));
+        check("user-hour-lim:3500", None);
+        check("user-hour-lim:3500;user-hour-rem:-1;", None);
+        check("", None);
+    }
+
+    /// When each of `count` turns comes, in milliseconds.
+    async fn turns(pace: &Pace, count: usize) -> Vec<u128> {
+        let start = Instant::now();
+        let mut times = Vec::new();
+        for _ in 0..count {
+            pace.turn().await;
+            times.push(start.elapsed().as_millis());
+        }
+        times
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_and_then_one_an_interval() {
+        let pace = Pace::new(Duration::from_secs(1), 3);
+        assert_eq!(turns(&pace, 6).await, [0, 0, 0, 1_000, 2_000, 3_000]);
+        tokio::time::advance(Duration::from_mins(1)).await;
+        assert_eq!(turns(&pace, 5).await, [0, 0, 0, 1_000, 2_000], "a pause earns a burst and no more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn little_left_stretches_the_interval() {
+        for (remaining, seconds) in [(3_500, 1), (350, 1), (175, 2), (35, 10), (7, 50), (1, 60), (0, 60)] {
+            let pace = Pace::new(Duration::from_secs(1), 1);
+            pace.note(RateLimit { limit: 3_500, remaining });
+            assert_eq!(turns(&pace, 3).await, [0, seconds * 1_000, seconds * 2_000], "{remaining} left");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn too_many_makes_everybody_wait_even_those_in_the_queue() {
+        let pace = Pace::new(Duration::from_secs(1), 1);
+        pace.turn().await;
+        let start = Instant::now();
+        let waiting = async {
+            pace.turn().await;
+            start.elapsed()
+        };
+        let refused = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            pace.hold(Duration::from_secs(30));
+        };
+        let (waited, ()) = tokio::join!(waiting, refused);
+        assert!(waited >= Duration::from_millis(30_500), "{waited:?}");
+        pace.hold(Duration::from_secs(1));
+        assert!(turns(&pace, 1).await[0] >= 1_000);
+    }
+}
