@@ -8,6 +8,7 @@ pub mod handler;
 pub mod http_client;
 pub mod inbox;
 pub mod intake;
+pub mod sandbox;
 pub mod secret;
 pub mod server;
 pub mod shutdown;
