@@ -1,0 +1,342 @@
+//! The one place where the parts meet: configuration and registry become a running program.
+//!
+//! [`App::run`] is the whole program: it listens, works, tidies, and stops in order. A program that has an axum application of its own
+//! takes [`App::router`] and [`App::work`] instead.
+
+use std::{fs, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
+
+use crate::{
+    clock::{Clock, SystemClock},
+    config::{self, Config, Loaded, Order, Problem, Problems, StoreUrl},
+    handler::{
+        BoxHandler, BuildError, Handler as _, Registry, Section,
+        route::{Route, Routes, When},
+    },
+    http_client::Outgoing,
+    inbox::{
+        Store, StoreError,
+        sqlite::{Options, Sqlite},
+    },
+    intake::Intake,
+    server::{self, Limits, Receiver},
+    shutdown::Shutdown,
+    telemetry::{
+        TelemetryError,
+        metrics::{self, Exposition},
+    },
+    worker::{Lane, Worker, janitor::Janitor},
+};
+
+/// How long the tasks have to end after they were cut off.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+
+/// How often figures are folded together that nobody has come to read.
+const TIDY_FIGURES: Duration = Duration::from_secs(5);
+
+/// The program, put together and not yet running.
+#[derive(Debug)]
+pub struct App {
+    config: ArcSwap<Config>,
+    store: Arc<dyn Store>,
+    intake: Arc<Intake>,
+    receiver: Arc<Receiver>,
+    worker: Arc<Worker>,
+    clock: Arc<dyn Clock>,
+    work: Arc<Notify>,
+    figures: Exposition,
+    shutdown: Shutdown,
+}
+
+impl App {
+    /// Opens the configured store and builds every handler.
+    ///
+    /// # Errors
+    /// When a handler cannot be built from its section, or the store cannot be opened.
+    pub async fn new(loaded: &Loaded, registry: &Registry) -> Result<Self, AppError> {
+        check(loaded, registry)?;
+        let StoreUrl::Sqlite(path) = &loaded.config.store.url;
+        let options = Options::new(path).reserve(loaded.config.store.reserve);
+        let store = tokio::task::spawn_blocking(move || Sqlite::open(options)).await.map_err(|_| AppError::Died("store"))??;
+        Self::with_store(loaded, registry, Arc::new(store), Arc::new(SystemClock::new()))
+    }
+
+    /// The same on a store and a clock of one's own.
+    ///
+    /// # Errors
+    /// When a handler cannot be built from its section.
+    pub fn with_store(
+        loaded: &Loaded,
+        registry: &Registry,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, AppError> {
+        let (config, shutdown, work) = (&loaded.config, Shutdown::new(), Arc::new(Notify::new()));
+        let (lanes, routes) = assemble(loaded, registry)?;
+        // The receiver keeps handles on its figures, so there must be something to record them.
+        let figures = metrics::install()?;
+        let intake = Arc::new(Intake::new(Arc::clone(&store), routes, Arc::clone(&clock), Arc::clone(&work)));
+        let worker = Arc::new(Worker::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&work), lanes));
+        let (into, on, by) = (Arc::clone(&intake), Arc::clone(&store), Arc::clone(&clock));
+        let receiver = Receiver::new(&config.endpoints, &config.server, into, on, by, &shutdown);
+        let config = ArcSwap::from_pointee(config.clone());
+        Ok(Self { config, store, intake, receiver, worker, clock, work, figures, shutdown })
+    }
+
+    /// The public routes: the endpoints and the health checks, to be nested or merged into an axum application of one's own.
+    ///
+    /// What only a listener can do (deadlines for heads and idle connections, the connection cap) is then up to that application.
+    pub fn router(&self) -> Router {
+        server::router(Arc::clone(&self.receiver))
+    }
+
+    /// The way in for authentic bytes that did not come over the public routes.
+    pub fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    /// Where receipts are kept.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The handle on the program's end.
+    pub fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
+    }
+
+    /// Starts handling what is kept, until the end is asked for.
+    pub fn work(&self) -> Vec<Running> {
+        let retention = self.config.load().store.retention;
+        let janitor = Janitor::new(Arc::clone(&self.store), Arc::clone(&self.clock), Arc::clone(&self.work), retention);
+        let figures = tidy_figures(self.figures.clone(), self.shutdown.clone());
+        vec![
+            Running { part: "worker", task: self.shutdown.spawn(Arc::clone(&self.worker).run(self.shutdown.clone())) },
+            Running { part: "janitor", task: self.shutdown.spawn(janitor.run(self.shutdown.clone())) },
+            Running { part: "recorder", task: self.shutdown.spawn(figures) },
+        ]
+    }
+
+    /// Runs the whole program until the end is asked for, and sees to it that it ends within the configured grace period.
+    ///
+    /// # Errors
+    /// When an address cannot be listened on, or when the program must end because the store is broken or a part of it died.
+    pub async fn run(&self) -> Result<(), AppError> {
+        let config = self.config.load_full();
+        let mut running = self.listen(&config).await?;
+        running.extend(self.work());
+        let ended = tokio::select! {
+            () = self.shutdown.begun() => Ok(()),
+            error = self.receiver.fatal() => Err(AppError::Store(error)),
+            ended = first_to_end(running) => if self.shutdown.has_begun() { Ok(()) } else { Err(ended) },
+        };
+        let grace = if ended.is_ok() { config.server.shutdown_grace } else { Duration::ZERO };
+        self.stop(grace).await;
+        ended
+    }
+
+    async fn listen(&self, config: &Config) -> Result<Vec<Running>, AppError> {
+        // Both or none: nothing is taken on before it is certain that the program can start.
+        let public = Socket::bind("public", config.server.listen).await?;
+        let admin = match config.admin.listen {
+            Some(address) => Some(Socket::bind("admin", address).await?),
+            None => None,
+        };
+        let mut running = vec![public.serve(self.router(), Limits::public(&config.server), &self.shutdown)];
+        if let Some(admin) = admin {
+            let router = server::admin_router(Arc::clone(&self.receiver), self.figures.clone(), config.admin.token.clone());
+            running.push(admin.serve(router, Limits::admin(&config.server), &self.shutdown));
+        }
+        Ok(running)
+    }
+
+    async fn stop(&self, grace: Duration) {
+        let shutdown = &self.shutdown;
+        shutdown.begin();
+        tracing::info!(grace_s = grace.as_secs_f64(), "stopping: nothing new is taken on");
+        if !shutdown.finished(grace).await {
+            tracing::warn!("the grace period is over; what is still under way is cut off and tried again at the next start");
+            shutdown.cut_off();
+            shutdown.finished(LAST_MOMENT).await;
+        }
+        if let Err(error) = self.store.close().await {
+            tracing::warn!(error = %error, "the store did not close in order; nothing that was acknowledged is lost");
+        }
+        tracing::info!("stopped");
+    }
+
+    /// Takes a new configuration into effect without dropping a request: endpoints, secrets and handlers. What only takes effect
+    /// at the next start is returned as warnings.
+    ///
+    /// # Errors
+    /// When a handler cannot be built; then nothing has changed.
+    pub fn reload(&self, loaded: &Loaded, registry: &Registry) -> Result<Vec<Problem>, Problems> {
+        let (lanes, routes) = assemble(loaded, registry)?;
+        let running = self.config.load();
+        let waiting = running.waiting_for_restart(&loaded.config).into_iter();
+        let warnings = waiting.map(|key| {
+            let hint = "restart the program to take it into effect".to_owned();
+            loaded.origins.problem_text(key, "takes effect at the next start only", hint)
+        });
+        let warnings = warnings.collect();
+        self.intake.reroute(routes);
+        self.worker.replace(lanes);
+        self.receiver.reload(&loaded.config.endpoints);
+        self.config.store(Arc::new(running.reloaded(&loaded.config)));
+        Ok(warnings)
+    }
+}
+
+/// A part of the program that runs until the end is asked for.
+#[derive(Debug)]
+pub struct Running {
+    part: &'static str,
+    task: JoinHandle<Result<(), StoreError>>,
+}
+
+/// Everything that is wrong with the handlers of a configuration, or nothing.
+///
+/// # Errors
+/// The problems, all of them.
+pub fn check(loaded: &Loaded, registry: &Registry) -> Result<(), Problems> {
+    assemble(loaded, registry).map(drop)
+}
+
+fn assemble(loaded: &Loaded, registry: &Registry) -> Result<(Vec<Lane>, Routes), Problems> {
+    let outgoing = outgoing(loaded)?;
+    let (mut lanes, mut routes, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, handler) in loaded.config.handlers.iter().enumerate() {
+        let at = |key: &str| format!("handler[{index}].{key}");
+        let section = Section::new(Arc::clone(&handler.name), handler.section.clone(), outgoing.clone());
+        let built = registry.build(&handler.kind, section).map_err(|error| problems_of(loaded, &at, &error));
+        let when = handler
+            .when
+            .as_deref()
+            .map(When::compile)
+            .transpose()
+            .map_err(|error| vec![loaded.origins.problem_text(&at("when"), error.to_string(), None)]);
+        match (built, when) {
+            (Ok(built), Ok(when)) => {
+                routes.push(route(handler, built.clone(), when));
+                lanes.push(lane(handler, built));
+            }
+            (built, when) => problems.extend(built.err().into_iter().chain(when.err()).flatten()),
+        }
+    }
+    if problems.is_empty() { Ok((lanes, Routes::new(routes))) } else { Err(Problems::from(problems)) }
+}
+
+fn outgoing(loaded: &Loaded) -> Result<Outgoing, Problems> {
+    let wrong = |message: String| {
+        let hint = "name a file of PEM certificates, or leave the key out".to_owned();
+        Problems::from(loaded.origins.problem_text("outgoing.ca_file", message, hint))
+    };
+    let Some(path) = &loaded.config.outgoing.ca_file else { return Outgoing::new(None).map_err(|error| wrong(error.to_string())) };
+    let pem = fs::read(path).map_err(|error| wrong(format!("cannot read `{}`: {error}", path.display())))?;
+    Outgoing::new(Some(&pem)).map_err(|error| wrong(error.to_string()))
+}
+
+fn problems_of(loaded: &Loaded, at: &impl Fn(&str) -> String, error: &BuildError) -> Vec<Problem> {
+    match error {
+        BuildError::Section(section) => {
+            let problems = section.problems().iter();
+            problems.map(|one| loaded.origins.problem_text(&at(&one.key), one.message.clone(), one.hint.clone())).collect()
+        }
+        BuildError::UnknownKind { hint, .. } => vec![loaded.origins.problem_text(&at("kind"), error.to_string(), hint.clone())],
+    }
+}
+
+fn route(handler: &config::Handler, built: BoxHandler, when: Option<When>) -> Route {
+    Route {
+        handler: Arc::clone(&handler.name),
+        patterns: handler.events.clone(),
+        endpoints: handler.endpoints.clone(),
+        when,
+        wants: Arc::new(move |kind| built.wants(kind)),
+        in_order: handler.order == Order::Subject,
+    }
+}
+
+fn lane(handler: &config::Handler, built: BoxHandler) -> Lane {
+    Lane::new(Arc::clone(&handler.name), built, handler.timeout, handler.concurrency, handler.retry.clone())
+}
+
+/// An address that is listened on, and nobody is let in yet.
+struct Socket {
+    name: &'static str,
+    listener: TcpListener,
+}
+
+impl Socket {
+    async fn bind(name: &'static str, address: SocketAddr) -> Result<Self, AppError> {
+        let wrong = |source| AppError::Listen { name, address, source };
+        let listener = TcpListener::bind(address).await.map_err(wrong)?;
+        let address = listener.local_addr().map_err(wrong)?;
+        tracing::info!(listener = name, %address, "listening");
+        Ok(Self { name, listener })
+    }
+
+    fn serve(self, router: Router, limits: Limits, shutdown: &Shutdown) -> Running {
+        let stop = shutdown.clone();
+        let task = shutdown.spawn(async move {
+            server::serve(self.listener, router, limits, &stop).await;
+            Ok(())
+        });
+        Running { part: self.name, task }
+    }
+}
+
+async fn tidy_figures(figures: Exposition, shutdown: Shutdown) -> Result<(), StoreError> {
+    while !shutdown.has_begun() {
+        figures.tidy_up();
+        tokio::select! {
+            () = tokio::time::sleep(TIDY_FIGURES) => {}
+            () = shutdown.begun() => {}
+        }
+    }
+    Ok(())
+}
+
+/// A part that ends before it should has panicked, or found that the store is broken.
+async fn first_to_end(running: Vec<Running>) -> AppError {
+    let tasks = running.into_iter().map(|running| {
+        Box::pin(async move {
+            match running.task.await {
+                Ok(Err(error)) => AppError::Store(error),
+                Ok(Ok(())) | Err(_) => AppError::Died(running.part),
+            }
+        })
+    });
+    futures_util::future::select_all(tasks).await.0
+}
+
+/// Why the program cannot start, or must end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppError {
+    /// The handlers cannot be built.
+    #[error(transparent)]
+    Config(#[from] Problems),
+    /// The store cannot be opened, or is broken.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on `{address}` ({name}): {source}")]
+    Listen {
+        /// Which listener.
+        name: &'static str,
+        /// Its address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Figures cannot be recorded.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    /// A part of the program ended that should run until the end.
+    #[error("the {0} ended unexpectedly")]
+    Died(&'static str),
+}

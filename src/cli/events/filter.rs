@@ -1,0 +1,78 @@
+//! The flags that say which receipts are meant.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::{failure::Failure, send};
+use crate::{
+    clock::{Clock as _, SystemClock},
+    inbox::{DispatchState, query::ReceiptFilter},
+};
+
+/// Which receipts. Without any of these: all.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(in crate::cli) struct Filter {
+    /// Of this endpoint
+    #[arg(long, value_name = "NAME")]
+    endpoint: Option<String>,
+    /// Of this kind, as `send` takes it; may be repeated
+    #[arg(long = "kind", value_name = "KIND")]
+    kinds: Vec<String>,
+    /// With this event id
+    #[arg(long, value_name = "ID")]
+    event_id: Option<String>,
+    /// About the subject with this id
+    #[arg(long, value_name = "ID")]
+    subject: Option<String>,
+    /// In this state
+    #[arg(long)]
+    state: Option<String>,
+    /// Received since then: `2027-01-31T08:00:00Z`, or how long ago, `2h`
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    since: Option<Timestamp>,
+    /// Received before then
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    until: Option<Timestamp>,
+    /// Only what is authentic but no event
+    #[arg(long)]
+    unparsed: bool,
+    /// With a dispatch in this state
+    #[arg(long, value_name = "STATE", value_parser = dispatch_state)]
+    dispatch: Option<DispatchState>,
+    /// With a dispatch to this handler
+    #[arg(long, value_name = "NAME")]
+    handler: Option<String>,
+}
+
+impl Filter {
+    /// The question to the store.
+    pub(super) fn settle(&self) -> Result<ReceiptFilter, Failure> {
+        let kinds = self.kinds.iter().map(|kind| Ok(send::kind_of(kind)?.to_string())).collect::<Result<_, Failure>>()?;
+        Ok(ReceiptFilter {
+            endpoint: self.endpoint.clone(),
+            kinds,
+            event_id: self.event_id.clone(),
+            subject_id: self.subject.clone(),
+            state: self.state.clone(),
+            since: self.since,
+            until: self.until,
+            unparsed: self.unparsed,
+            dispatch: self.dispatch,
+            handler: self.handler.clone(),
+        })
+    }
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let expected = "expected a time such as `2027-01-31T08:00:00Z`, or how long ago, such as `2h`";
+    if let Ok(time) = text.parse() {
+        return Ok(time);
+    }
+    let ago = humantime::parse_duration(text).ok().and_then(|ago| SignedDuration::try_from(ago).ok());
+    ago.and_then(|ago| SystemClock::new().now().checked_sub(ago).ok()).ok_or_else(|| expected.to_owned())
+}
+
+fn dispatch_state(text: &str) -> Result<DispatchState, String> {
+    let names = DispatchState::ALL.map(DispatchState::as_str);
+    let state = DispatchState::ALL.into_iter().find(|state| state.as_str() == text);
+    state.ok_or_else(|| format!("expected one of {}", names.join(", ")))
+}

@@ -1,0 +1,52 @@
+//! `events`: what is kept, whether a server runs beside or not.
+
+mod export;
+mod filter;
+mod list;
+mod reparse;
+mod replay;
+mod show;
+mod stats;
+
+use super::{
+    Setup,
+    failure::{Failure, Outcome},
+};
+use crate::inbox::{ReceiptId, Store, query::ReceiptRecord};
+
+#[cfg(test)]
+pub(super) use self::{
+    list::table as list_table,
+    show::{document, words as show_words},
+    stats::words as stats_words,
+};
+
+/// Look at what is kept, and have it handled again
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    List(list::Arguments),
+    Show(show::Arguments),
+    Replay(replay::Arguments),
+    Reparse(reparse::Arguments),
+    Export(export::Arguments),
+    Stats(stats::Arguments),
+}
+
+pub(super) async fn run(setup: &Setup<'_>, command: &Command) -> Outcome {
+    let (loaded, store) = setup.open()?;
+    match command {
+        Command::List(arguments) => list::run(&store, arguments).await,
+        Command::Show(arguments) => show::run(&store, arguments).await,
+        Command::Replay(arguments) => replay::run(&loaded.config, &store, arguments).await,
+        Command::Reparse(arguments) => reparse::run(&loaded, setup.registry, store, arguments).await,
+        Command::Export(arguments) => export::run(&store, arguments).await,
+        Command::Stats(arguments) => stats::run(&store, arguments).await,
+    }
+}
+
+async fn record(store: &dyn Store, id: i64) -> Result<ReceiptRecord, Failure> {
+    let record = store.receipt(ReceiptId(id)).await?;
+    record.ok_or_else(|| {
+        Failure::not_found(format!("there is no receipt {id}")).hint("`asc-webhooks events list` shows what there is".to_owned())
+    })
+}

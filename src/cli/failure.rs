@@ -1,0 +1,93 @@
+//! How a command ends when it did not do what it was asked: with a code for programs and a line for people.
+
+use std::{error::Error, fmt, io, process::ExitCode};
+
+use super::output;
+use crate::config::Problems;
+
+/// The codes, as `--help` shows them.
+pub(super) const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  it failed, or the configuration has problems
+  2  the command was not understood
+  3  there is nothing by that name or number
+  4  the server, the store or the receiver could not be reached, or said no";
+
+/// What a command comes to.
+pub(super) type Outcome = Result<(), Failure>;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(super) struct Failure {
+    code: u8,
+    error: anyhow::Error,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// It failed.
+    pub(super) fn new(message: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Self {
+        Self { code: 1, error: anyhow::Error::msg(message), hint: None }
+    }
+
+    /// It failed, and all there is to say was said.
+    pub(super) fn told() -> Self {
+        Self::new("")
+    }
+
+    /// There is nothing by that name or number.
+    pub(super) fn not_found(message: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Self {
+        Self { code: 3, ..Self::new(message) }
+    }
+
+    /// Somebody could not be reached, or said no.
+    pub(super) fn unreachable(error: impl Into<anyhow::Error>) -> Self {
+        Self { code: 4, error: error.into(), hint: None }
+    }
+
+    /// Adds what to do.
+    pub(super) fn hint(mut self, hint: impl Into<Option<String>>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
+    /// What went wrong, as people read it.
+    pub(super) fn words(&self) -> String {
+        let mut lines: Vec<String> = Vec::new();
+        match self.error.downcast_ref::<Problems>() {
+            Some(found) => {
+                lines.extend(found.warnings.iter().map(|warning| format!("warning: {warning}")));
+                lines.push(found.to_string());
+            }
+            None => match format!("{:#}", self.error) {
+                told if told.is_empty() => {}
+                error => lines.push(format!("error: {error}")),
+            },
+        }
+        lines.extend(self.hint.iter().map(|hint| format!("  hint: {hint}")));
+        lines.join("\n")
+    }
+
+    /// Tells the person, and returns the code for the process to end with.
+    pub(super) fn report(&self) -> ExitCode {
+        // Whoever closes a pipe early has seen enough; that is no failure of ours.
+        let is_closed_pipe = |error: &(dyn Error + 'static)| {
+            error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+        };
+        if self.error.chain().any(is_closed_pipe) {
+            return ExitCode::SUCCESS;
+        }
+        let words = self.words();
+        if !words.is_empty() {
+            output::talk(words);
+        }
+        ExitCode::from(self.code)
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { code: 1, error: error.into(), hint: None }
+    }
+}

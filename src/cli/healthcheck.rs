@@ -1,0 +1,55 @@
+//! `healthcheck`: can the server of this configuration take a notification now? For `HEALTHCHECK` in a container, which has no other
+//! program to ask with.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+use http::{Method, StatusCode};
+use url::Url;
+
+use super::{
+    Setup,
+    failure::{Failure, Outcome},
+    output,
+};
+use crate::http_client::{Outgoing, Reach};
+
+/// How long the server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Ask a running server whether it can take notifications; exit code 0 if so, else 1
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// What to ask, instead of `/readyz` at the configured address
+    #[arg(long)]
+    url: Option<Url>,
+}
+
+pub(super) async fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
+    let url = match &arguments.url {
+        Some(url) => url.clone(),
+        None => at(setup.load()?.config.server.listen, "/readyz")?,
+    };
+    let client = Outgoing::new(None)?.client(Reach::Everywhere)?;
+    let answer = client.request(Method::GET, url.clone())?.timeout(PATIENCE).send().await;
+    let answer = answer.map_err(|error| anyhow::Error::from(error.without_url()).context(format!("cannot reach `{url}`")))?;
+    let status = answer.status();
+    let words = answer.text().await.unwrap_or_default();
+    if status == StatusCode::OK {
+        output::talk(format_args!("ready: `{url}` answered {}", status.as_u16()));
+        return Ok(());
+    }
+    Err(Failure::new(format!("not ready: `{url}` answered {}: {}", status.as_u16(), output::plain(words.trim()))))
+}
+
+/// The URL of a path at a listener on this machine.
+pub(super) fn at(listen: SocketAddr, path: &str) -> Result<Url, url::ParseError> {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    Url::parse(&format!("http://{}{path}", SocketAddr::new(ip, listen.port())))
+}

@@ -1,0 +1,123 @@
+//! The commands.
+//!
+//! One command a file; what they have in common is here: the tree that `clap` reads, and the exit codes. Standard output carries data
+//! and nothing else, so it can be piped; everything said to a person goes to standard error. Nothing below this module may know that
+//! there is a command line.
+
+mod check;
+mod completions;
+mod events;
+mod failure;
+mod healthcheck;
+mod init;
+mod output;
+mod send;
+mod serve;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use self::failure::{Failure, Outcome};
+use crate::{
+    config::{self, Flag, Loaded, Problems, Sources},
+    handler::Registry,
+    inbox::sqlite::{Options, Sqlite},
+};
+
+/// Runs the command that the arguments of this process ask for. `registry` knows the kinds of handlers there are.
+///
+/// This is the whole of a program's `main`, ours and an embedder's:
+///
+/// ```no_run
+/// use asc_webhooks::{cli, handler::Registry};
+///
+/// fn main() -> std::process::ExitCode {
+///     cli::main(&Registry::builtin())
+/// }
+/// ```
+pub fn main(registry: &Registry) -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments, registry) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// Receives the webhook notifications of App Store Connect: verified, kept on disk before they are answered, handled until done.
+#[derive(Debug, Parser)]
+#[command(name = "asc-webhooks", version, disable_help_subcommand = true, max_term_width = 100, after_help = failure::EXIT_CODES)]
+struct Arguments {
+    /// The configuration. Otherwise the file that `ASC_WEBHOOKS_CONFIG` names, `config.toml`, or `/etc/asc-webhooks/config.toml`
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Arguments),
+    Init(init::Arguments),
+    Check(check::Arguments),
+    Send(send::Arguments),
+    #[command(subcommand)]
+    Events(events::Command),
+    Healthcheck(healthcheck::Arguments),
+    Completions(completions::Arguments),
+}
+
+/// What every command that shows data understands.
+#[derive(Clone, Copy, Debug, Args)]
+struct Format {
+    /// Write JSON, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// Where a command finds the configuration, if it needs one.
+#[derive(Clone, Debug)]
+struct Setup<'a> {
+    file: Option<PathBuf>,
+    registry: &'a Registry,
+}
+
+impl Setup<'_> {
+    /// The sources of the configuration, with what flags say.
+    fn sources(&self, flags: Vec<Flag>) -> Sources {
+        Sources { flags, ..Sources::of_process(self.file.clone()) }
+    }
+
+    /// Loads the configuration. Its warnings are for `serve` and `check` to show.
+    fn load(&self) -> Result<Loaded, Problems> {
+        config::load(&self.sources(Vec::new()))
+    }
+
+    /// Loads the configuration, and opens its store beside a server that may be running.
+    fn open(&self) -> Result<(Loaded, Sqlite), Failure> {
+        let loaded = self.load()?;
+        let config::StoreUrl::Sqlite(path) = &loaded.config.store.url;
+        let store = Sqlite::open(Options::new(path).reserve(loaded.config.store.reserve).shared()).map_err(Failure::unreachable)?;
+        Ok((loaded, store))
+    }
+}
+
+fn run(arguments: &Arguments, registry: &Registry) -> Outcome {
+    let setup = Setup { file: arguments.config.clone(), registry };
+    match &arguments.command {
+        Command::Serve(arguments) => serve::run(&setup, arguments),
+        Command::Init(arguments) => init::run(&setup, arguments),
+        Command::Check(arguments) => check::run(&setup, arguments),
+        Command::Send(arguments) => block_on(send::run(&setup, arguments))?,
+        Command::Events(command) => block_on(events::run(&setup, command))?,
+        Command::Healthcheck(arguments) => block_on(healthcheck::run(&setup, arguments))?,
+        Command::Completions(arguments) => completions::run(arguments),
+    }
+}
+
+fn block_on<T>(task: impl Future<Output = T>) -> Result<T, Failure> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(task))
+}
+
+#[cfg(test)]
+mod tests;

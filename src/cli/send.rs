@@ -1,0 +1,313 @@
+//! `send`: makes a signed request as Apple would, with a sample of any kind and state, to any receiver.
+
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{
+    Format, Setup,
+    failure::{Failure, Outcome},
+    healthcheck, output,
+};
+use crate::{
+    clock::{Clock as _, SystemClock},
+    config::{Endpoint, Loaded},
+    event::{EventKind, KindPattern, sample},
+    http_client::{HttpClient, Outgoing, Reach},
+    secret::Secret,
+    signature::{self, Signature},
+};
+
+/// How long the receiver may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Send a signed sample of an event, as Apple would
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Without `--url` and a secret, the event goes to the first endpoint of the configuration, signed with its own secret.
+
+Examples:
+  asc-webhooks send ping
+  asc-webhooks send app_version --state REJECTED
+  asc-webhooks send build_upload --state FAILED --data relationships.instance.data.id=my-build
+  asc-webhooks send ping --url https://hooks.example.com/apple/my-app --secret-file my-app.secret
+  asc-webhooks send beta_feedback_crash --curl")]
+pub(super) struct Arguments {
+    /// The kind, in either of Apple's spellings, or a part of it that only one kind has; `--list` shows them all
+    #[arg(required_unless_present = "list")]
+    kind: Option<String>,
+    /// The state that the subject is in now
+    #[arg(long)]
+    state: Option<String>,
+    /// The state that the subject was in before
+    #[arg(long)]
+    previous_state: Option<String>,
+    /// Put a value at a path below `data`; it is JSON if it reads as JSON, else a text
+    #[arg(long = "data", value_name = "PATH=VALUE", value_parser = edit)]
+    edits: Vec<(String, Value)>,
+    /// The id of the event. Otherwise a new one
+    #[arg(long)]
+    id: Option<String>,
+    /// Where to send it
+    #[arg(long)]
+    url: Option<Url>,
+    /// The endpoint of the configuration to send to. Otherwise the first
+    #[arg(long, value_name = "NAME")]
+    endpoint: Option<String>,
+    /// Sign with the secret in this file
+    #[arg(long, value_name = "FILE", conflicts_with = "secret_env")]
+    secret_file: Option<PathBuf>,
+    /// Sign with the secret in this environment variable
+    #[arg(long, value_name = "NAME")]
+    secret_env: Option<String>,
+    /// How many events to send, one after another, each with an id of its own
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    count: u32,
+    /// Send nothing: write the body
+    #[arg(long, conflicts_with_all = ["curl", "count"])]
+    print: bool,
+    /// Send nothing: write the `curl` command that would
+    #[arg(long, conflicts_with = "count")]
+    curl: bool,
+    /// Show every kind and the states it can tell of
+    #[arg(long, conflicts_with_all = ["kind", "print", "curl"])]
+    list: bool,
+    #[command(flatten)]
+    format: Format,
+}
+
+pub(super) async fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
+    let Some(kind) = &arguments.kind else { return list(arguments.format) };
+    let kind = kind_of(kind)?;
+    if arguments.print {
+        return Ok(output::bytes(&body(&kind, arguments)?)?);
+    }
+    let target = Target::find(setup, arguments)?;
+    if arguments.curl {
+        let body = body(&kind, arguments)?;
+        return Ok(output::line(curl(&target.url, &signature::sign(&target.secret, &body), &body))?);
+    }
+    let mut answers = Vec::new();
+    for _ in 0..arguments.count {
+        let body = body(&kind, arguments)?;
+        let answer = target.post(&kind, body).await?;
+        if !arguments.format.json {
+            output::line(answer.words())?;
+        }
+        answers.push(answer);
+    }
+    if arguments.format.json {
+        output::json(&json!({ "items": answers, "next": null }))?;
+    }
+    let refused = answers.iter().filter(|answer| !(200..300).contains(&answer.status)).count();
+    match (refused, answers.len()) {
+        (0, _) => Ok(()),
+        (1, 1) => Err(Failure::unreachable(anyhow::anyhow!("`{}` did not take the event", target.url))),
+        (refused, all) => Err(Failure::unreachable(anyhow::anyhow!("`{}` did not take {refused} of {all} events", target.url))),
+    }
+}
+
+/// The kind that a text means: one of Apple's spellings, a family or a part of a name that only one kind has, or, after `type:`,
+/// anything at all.
+pub(super) fn kind_of(text: &str) -> Result<EventKind, Failure> {
+    let known = EventKind::from(text.strip_prefix("type:").unwrap_or(text));
+    if known.is_known() || text.starts_with("type:") {
+        return Ok(known);
+    }
+    let letters = |name: &str| name.replace(['_', '-'], "").to_lowercase();
+    let pattern = KindPattern::parse(text).ok();
+    let meant = |kind: &&EventKind| match &pattern {
+        Some(pattern) => pattern.matches(kind),
+        None => letters(kind.as_str()).contains(&letters(text)),
+    };
+    let candidates: Vec<&EventKind> = EventKind::ALL.iter().filter(meant).collect();
+    match candidates[..] {
+        [kind] => Ok(kind.clone()),
+        [] => {
+            let meant = KindPattern::parse(text).err().and_then(|error| error.suggestion().map(ToOwned::to_owned));
+            let hint = meant.map_or_else(
+                || format!("`asc-webhooks send --list` shows them all; write `type:{text}` for one that is not known yet"),
+                |meant| format!("did you mean `{meant}`?"),
+            );
+            Err(Failure::not_found(format!("there is no kind `{text}`")).hint(hint))
+        }
+        _ => {
+            let names: Vec<String> = candidates.iter().map(|kind| format!("`{kind}`")).collect();
+            Err(Failure::not_found(format!("`{text}` may be {}", names.join(", ")))
+                .hint("write enough that only one is meant".to_owned()))
+        }
+    }
+}
+
+/// Every kind, each with its states beneath.
+pub(super) fn kinds() -> String {
+    let mut lines = Vec::new();
+    for kind in EventKind::ALL {
+        lines.push(kind.to_string());
+        lines.extend(sample::states(kind).chunks(4).map(|states| format!("    {}", states.join("  "))));
+    }
+    lines.join("\n")
+}
+
+/// The `curl` command that sends a body.
+pub(super) fn curl(url: &Url, signature: &Signature, body: &[u8]) -> String {
+    let body = String::from_utf8_lossy(body).replace('\'', r"'\''");
+    let header = signature::HEADER;
+    format!("curl --header 'content-type: application/json' --header '{header}: {signature}' --data-binary '{body}' '{url}'")
+}
+
+fn list(format: Format) -> Outcome {
+    if !format.json {
+        return Ok(output::line(kinds())?);
+    }
+    let items: Vec<Value> = EventKind::ALL
+        .iter()
+        .map(|kind| json!({ "kind": kind, "subscription": kind.subscription(), "family": kind.family(), "states": sample::states(kind) }))
+        .collect();
+    Ok(output::json(&json!({ "items": items, "next": null }))?)
+}
+
+fn body(kind: &EventKind, arguments: &Arguments) -> Result<Bytes, Failure> {
+    let id = match &arguments.id {
+        Some(id) => id.clone(),
+        None => new_id()?,
+    };
+    let mut sample = sample::of(kind).id(id).time(SystemClock::new().now());
+    if let Some(state) = &arguments.state {
+        sample = sample.state(state);
+    }
+    if let Some(state) = &arguments.previous_state {
+        sample = sample.previous_state(state);
+    }
+    for (path, value) in &arguments.edits {
+        sample = sample.set(path, value.clone());
+    }
+    Ok(sample.body())
+}
+
+/// A random UUID of version 4 (RFC 9562, section 5.4).
+fn new_id() -> Result<String, getrandom::Error> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes)?;
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let digits = hex::encode(bytes);
+    Ok(format!("{}-{}-{}-{}-{}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]))
+}
+
+fn edit(text: &str) -> Result<(String, Value), String> {
+    let (path, value) = text.split_once('=').ok_or("expected a path, `=` and a value, such as `attributes.newValue=REJECTED`")?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+    Ok((path.to_owned(), value))
+}
+
+/// Where to send, and what to sign with.
+struct Target {
+    url: Url,
+    secret: Secret,
+    client: HttpClient,
+}
+
+impl Target {
+    fn find(setup: &Setup<'_>, arguments: &Arguments) -> Result<Self, Failure> {
+        let given = match (&arguments.secret_file, &arguments.secret_env) {
+            (Some(file), _) => {
+                let text = fs::read_to_string(file)
+                    .map_err(|error| Failure::new(format!("cannot read the secret in `{}`: {error}", file.display())))?;
+                Some(Secret::new(text.trim_end_matches(['\r', '\n'])))
+            }
+            (None, Some(name)) => {
+                let sources = setup.sources(Vec::new());
+                let text = sources.environment.get(name);
+                Some(Secret::new(
+                    text.ok_or_else(|| Failure::not_found(format!("there is no variable `{name}` in the environment")))?,
+                ))
+            }
+            (None, None) => None,
+        };
+        if let (Some(url), Some(secret)) = (&arguments.url, given.clone()) {
+            return Ok(Self { url: url.clone(), secret, client: Outgoing::new(None)?.client(Reach::Everywhere)? });
+        }
+        let loaded = setup.load()?;
+        let endpoint = endpoint(&loaded, arguments.endpoint.as_deref())?;
+        let url = match &arguments.url {
+            Some(url) => url.clone(),
+            None => healthcheck::at(loaded.config.server.listen, &endpoint.path)?,
+        };
+        let secret = match given {
+            Some(secret) => secret,
+            None => secret_in_force(endpoint)?,
+        };
+        let further_roots = loaded.config.outgoing.ca_file.as_ref().map(fs::read).transpose()?;
+        Ok(Self { url, secret, client: Outgoing::new(further_roots.as_deref())?.client(Reach::Everywhere)? })
+    }
+
+    async fn post(&self, kind: &EventKind, body: Bytes) -> Result<Answer, Failure> {
+        let signature = signature::sign(&self.secret, &body).to_string();
+        let started = Instant::now();
+        let request = self.client.request(Method::POST, self.url.clone())?.timeout(PATIENCE);
+        let request = request.header("content-type", "application/json").header(signature::HEADER, signature).body(body);
+        let answer = request.send().await.map_err(|error| {
+            Failure::unreachable(anyhow::Error::from(error.without_url()).context(format!("cannot reach `{}`", self.url)))
+                .hint("is the server running? `asc-webhooks serve` starts it".to_owned())
+        })?;
+        let status = answer.status().as_u16();
+        let text = answer.text().await.unwrap_or_default();
+        Ok(Answer { kind: kind.to_string(), url: self.url.to_string(), status, body: text, took_ms: started.elapsed().as_millis() })
+    }
+}
+
+fn endpoint<'l>(loaded: &'l Loaded, name: Option<&str>) -> Result<&'l Endpoint, Failure> {
+    let mut endpoints = loaded.config.endpoints.iter();
+    match name {
+        None => endpoints.next().ok_or_else(|| Failure::not_found("there is no endpoint in the configuration")),
+        Some(name) => endpoints.find(|endpoint| &*endpoint.name == name).ok_or_else(|| {
+            let names: Vec<String> = loaded.config.endpoints.iter().map(|endpoint| format!("`{}`", endpoint.name)).collect();
+            Failure::not_found(format!("there is no endpoint `{name}`, only {}", names.join(", ")))
+        }),
+    }
+}
+
+fn secret_in_force(endpoint: &Endpoint) -> Result<Secret, Failure> {
+    let now = SystemClock::new().now();
+    let in_force = endpoint.secrets.iter().find(|secret| secret.not_after.is_none_or(|end| now <= end));
+    let secret = in_force.ok_or_else(|| Failure::new(format!("every secret of the endpoint `{}` has expired", endpoint.name)))?;
+    Ok(secret.secret.clone())
+}
+
+/// What the receiver said.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct Answer {
+    pub(super) kind: String,
+    pub(super) url: String,
+    pub(super) status: u16,
+    pub(super) body: String,
+    pub(super) took_ms: u128,
+}
+
+impl Answer {
+    /// The answer and what it means, on one line.
+    pub(super) fn words(&self) -> String {
+        let meaning = match StatusCode::from_u16(self.status).ok() {
+            Some(StatusCode::OK) => "taken",
+            Some(StatusCode::UNAUTHORIZED) => "the signature was refused: the receiver has another secret",
+            Some(StatusCode::NOT_FOUND) => "there is no endpoint at this path",
+            Some(StatusCode::METHOD_NOT_ALLOWED) => "this path takes no notifications",
+            Some(StatusCode::PAYLOAD_TOO_LARGE) => "the body is too large for the receiver",
+            Some(StatusCode::SERVICE_UNAVAILABLE) => "the receiver cannot keep it now: try again later",
+            Some(status) if status.is_redirection() => "the receiver points elsewhere, and Apple would not follow",
+            Some(status) if status.is_success() => "taken",
+            _ => "not taken",
+        };
+        let text = output::plain(self.body.trim());
+        let text: String = text.chars().take(200).collect();
+        format!("{} {meaning} ({}, {} ms) {text}", self.status, self.kind, self.took_ms).trim_end().to_owned()
+    }
+}

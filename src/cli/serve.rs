@@ -1,0 +1,162 @@
+//! `serve`: the server, from the configuration to the last orderly word.
+
+use std::{
+    env,
+    io::{self, IsTerminal as _},
+    path::Path,
+};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use toml::Value;
+use url::Url;
+
+use super::{
+    Setup,
+    failure::{Failure, Outcome},
+    healthcheck, output,
+};
+use crate::{
+    app::{App, AppError},
+    config::{self, Flag, Loaded, Problem, Problems, Sources},
+    handler::Registry,
+    shutdown::Shutdown,
+    telemetry,
+};
+
+/// Receive notifications and have them handled, until told to stop
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Signals:
+  SIGTERM, SIGINT  stop: take on nothing new, finish what is under way; a second one cuts it off
+  SIGHUP           load the configuration again; a wrong one changes nothing and says why")]
+pub(super) struct Arguments {
+    /// Listen here instead of at `server.listen`
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+}
+
+pub(super) fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
+    let listen = arguments.listen.iter().map(|address| Flag {
+        name: "--listen".to_owned(),
+        key: "server.listen".to_owned(),
+        value: Value::String(address.clone()),
+    });
+    let sources = setup.sources(listen.collect());
+    let loaded = config::load(&sources)?;
+    telemetry::init(&loaded.config.telemetry)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(&sources, &loaded, setup.registry))
+}
+
+async fn serve(sources: &Sources, loaded: &Loaded, registry: &Registry) -> Outcome {
+    warn(&loaded.warnings);
+    let app = App::new(loaded, registry).await.map_err(failure)?;
+    let signals = Signals::new()?;
+    announce(loaded, sources);
+    tokio::select! {
+        ended = app.run() => ended.map_err(failure),
+        never = listen_to(signals, app.shutdown(), || reload(&app, sources, registry)) => match never {},
+    }
+}
+
+/// Says what goes on, and how to try it.
+fn announce(loaded: &Loaded, sources: &Sources) {
+    let server = &loaded.config.server;
+    for endpoint in &loaded.config.endpoints {
+        tracing::info!(endpoint = &*endpoint.name, path = endpoint.path, secrets = endpoint.secrets.len(), "receiving");
+    }
+    for handler in &loaded.config.handlers {
+        tracing::info!(handler.name = &*handler.name, handler.kind = handler.kind, "handling");
+    }
+    if server.listen.ip().is_loopback() && server.listen.port() != 0 {
+        // Another terminal knows the file, but not the flags of this one.
+        let path = loaded.config.endpoints.first().filter(|_| !sources.flags.is_empty()).map(|endpoint| endpoint.path.as_str());
+        let url = path.and_then(|path| healthcheck::at(server.listen, path).ok());
+        let command = first_event(env::args().next().as_deref(), loaded.file.as_deref(), url.as_ref());
+        if io::stderr().is_terminal() {
+            output::talk(format_args!("\nTo send a first event, run in another terminal:\n\n    {command}\n"));
+        } else {
+            tracing::info!(command, "this sends a first event");
+        }
+    }
+}
+
+/// The command that sends a first event to the server.
+pub(super) fn first_event(program: Option<&str>, config: Option<&Path>, url: Option<&Url>) -> String {
+    let config = config.map(|file| format!(" --config {}", file.display())).unwrap_or_default();
+    let url = url.map(|url| format!(" --url {url}")).unwrap_or_default();
+    let program = program.unwrap_or("asc-webhooks");
+    format!("{program} send app_version --state REJECTED{config}{url}")
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+async fn listen_to(mut signals: Signals, shutdown: &Shutdown, reload: impl Fn()) -> std::convert::Infallible {
+    loop {
+        tokio::select! {
+            _ = signals.terminate.recv() => stop(shutdown),
+            _ = signals.interrupt.recv() => stop(shutdown),
+            _ = signals.hang_up.recv() => reload(),
+        }
+    }
+}
+
+fn stop(shutdown: &Shutdown) {
+    if shutdown.has_begun() {
+        tracing::warn!("told to stop again: what is under way is cut off");
+        shutdown.cut_off();
+    } else {
+        shutdown.begin();
+    }
+}
+
+fn reload(app: &App, sources: &Sources, registry: &Registry) {
+    let taken = config::load(sources).and_then(|loaded| {
+        let later = app.reload(&loaded, registry)?;
+        Ok([loaded.warnings, later].concat())
+    });
+    match taken {
+        Ok(warnings) => {
+            warn(&warnings);
+            tracing::info!("the configuration was loaded again");
+        }
+        Err(Problems { problems, .. }) => {
+            for problem in &problems {
+                tracing::error!("{}", on_one_line(problem));
+            }
+            tracing::error!(problems = problems.len(), "the configuration was not loaded again: nothing has changed");
+        }
+    }
+}
+
+fn warn(warnings: &[Problem]) {
+    for warning in warnings {
+        tracing::warn!("{}", on_one_line(warning));
+    }
+}
+
+fn on_one_line(problem: &Problem) -> String {
+    problem.to_string().replace("\n  hint:", "; hint:")
+}
+
+fn failure(error: AppError) -> Failure {
+    match error {
+        AppError::Config(problems) => problems.into(),
+        error @ (AppError::Store(_) | AppError::Listen { .. }) => Failure::unreachable(error),
+        error => error.into(),
+    }
+}

@@ -1,0 +1,72 @@
+//! System calls that fail: an error of the disk ends the process before it can tell a lie, a lack of room is waited out.
+
+use std::{process::ExitStatus, time::Duration};
+
+use crate::support::{
+    eventually, http,
+    kept::{Kept, assert_sound},
+    load::{Ledger, Load},
+    report,
+    server::Setup,
+    times,
+    trace::injecting,
+};
+
+/// After a sync has failed nobody knows what is on the disk, so the process must end and the next one read the disk afresh.
+#[test]
+fn a_sync_that_fails_ends_the_process_and_loses_nothing() {
+    let places = times(5, 60);
+    let mut total = 0;
+    for place in 0..places {
+        let (ended, lost, acknowledged) = fail_a_sync(Setup::new(), 12 + 7 * place);
+        assert!(ended.is_some_and(|status| !status.success()), "the disk failed, and the process ended with {ended:?}");
+        assert_eq!(lost, 0, "of {acknowledged} acknowledged events, when sync {} failed", 12 + 7 * place);
+        total += acknowledged;
+    }
+    report(&format!("a sync failed at {places} places: the process ended each time, {total} events acknowledged, 0 lost"));
+}
+
+#[test]
+fn control_an_acknowledgement_before_the_commit_is_caught() {
+    for place in 0..20 {
+        let (_, lost, acknowledged) = fail_a_sync(Setup::new().sabotaged("acknowledge-first"), 12 + 7 * place);
+        if lost > 0 {
+            report(&format!("caught: {lost} of {acknowledged} acknowledged events are gone"));
+            return;
+        }
+    }
+    panic!("the server acknowledges before it commits, and this harness does not see it");
+}
+
+#[test]
+fn a_write_that_finds_no_room_is_waited_out() {
+    for place in (0..times(2, 20)).map(|n| 150 + 60 * n) {
+        let writes = injecting("pwrite64", &format!("error=ENOSPC:when={place}..{}", place + 5));
+        let setup = Setup::new().under(writes);
+        let server = setup.start();
+        let ledger = Ledger::new();
+        let load = Load::start(server.public(), 8, Duration::from_millis(1), &ledger);
+        eventually("events are refused", Duration::from_mins(1), || ledger.answers().contains_key(&503));
+        let refused_at = ledger.len();
+        eventually("events are accepted again", Duration::from_mins(1), || ledger.len() > refused_at + 20);
+        load.stop();
+        assert_eq!(http::get(server.public(), "/livez").unwrap().status(), 200);
+        server.kill();
+        assert_sound(setup.store());
+        assert_eq!(ledger.missing_from(&Kept::read(setup.store()).events), 0, "acknowledged, and not in the store");
+        assert_eq!(ledger.answers().into_keys().collect::<Vec<_>>(), [200, 503]);
+    }
+}
+
+/// Has one sync of a server under load fail; says how it ended, how many acknowledged events are gone, and how many there were.
+fn fail_a_sync(setup: Setup, place: usize) -> (Option<ExitStatus>, usize, usize) {
+    let setup = setup.under(injecting("fsync,fdatasync", &format!("error=EIO:when={place}")));
+    let mut server = setup.start();
+    let ledger = Ledger::new();
+    let load = Load::start(server.public(), 16, Duration::from_millis(1), &ledger);
+    let ended = server.ended_within(Duration::from_secs(10));
+    server.kill();
+    load.stop();
+    assert_sound(setup.store());
+    (ended, ledger.missing_from(&Kept::read(setup.store()).events), ledger.len())
+}

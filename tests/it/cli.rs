@@ -1,0 +1,128 @@
+//! The program as people run it: what it prints, and the codes it ends with.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_asc-webhooks");
+
+/// A folder of its own for a first configuration, and an address that is free.
+struct Place {
+    folder: tempfile::TempDir,
+    listen: String,
+}
+
+impl Place {
+    fn new() -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        Self { folder: tempfile::tempdir().unwrap(), listen: free.to_string() }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).current_dir(self.folder.path()).env("ASC_WEBHOOKS__SERVER__LISTEN", &self.listen);
+        command.env("ASC_WEBHOOKS__ADMIN__LISTEN", "false").env_remove("ASC_WEBHOOKS_CONFIG");
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    #[track_caller]
+    fn check(&self, arguments: &[&str], code: i32) -> Output {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
+        output
+    }
+
+    #[track_caller]
+    fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_slice(&self.check(arguments, 0).stdout).expect("standard output is JSON and nothing else")
+    }
+
+    fn serve(&self) -> Serving {
+        let serving = Serving(self.command(&["serve"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !self.run(&["healthcheck"]).status.success() {
+            assert!(Instant::now() < deadline, "the server does not become ready");
+            thread::sleep(Duration::from_millis(50));
+        }
+        serving
+    }
+}
+
+/// A server that ends with its test, whatever comes of it.
+struct Serving(Child);
+
+impl Serving {
+    fn stop(mut self) -> Option<i32> {
+        let id = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn from_nothing_to_a_kept_event() {
+    let place = Place::new();
+    place.check(&["init"], 0);
+    place.check(&["init"], 1);
+    place.check(&["check"], 0);
+    place.check(&["healthcheck"], 1);
+    place.check(&["send", "ping"], 4);
+
+    let serving = place.serve();
+    place.check(&["send", "app_version", "--state", "REJECTED", "--id", "of-the-test"], 0);
+    let listed = place.json(&["events", "list", "--json", "--event-id", "of-the-test"]);
+    assert_eq!(listed["items"][0]["content"]["event"]["state"], "REJECTED");
+    assert_eq!(listed["next"], Value::Null);
+    let number = listed["items"][0]["id"].to_string();
+    let shown = place.json(&["events", "show", &number, "--json"]);
+    let raw = place.check(&["events", "show", &number, "--raw"], 0).stdout;
+    assert_eq!(shown["body"].as_str().map(str::as_bytes), Some(&raw[..]));
+    place.check(&["events", "show", "4711"], 3);
+
+    fs::write(place.folder.path().join("wrong"), "a-secret-that-apple-does-not-have").unwrap();
+    place.check(&["send", "ping", "--secret-file", "wrong"], 4);
+    assert_eq!(serving.stop(), Some(0));
+    assert_eq!(place.json(&["events", "stats", "--json"])["receipts"], 1, "what is kept can be seen while no server runs");
+    assert_eq!(place.check(&["events", "export"], 0).stdout.split_inclusive(|byte| *byte == b'\n').count(), 1);
+}
+
+#[test]
+fn a_configuration_with_four_mistakes_ends_with_one_and_names_them_all() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/config/invalid/four_at_once.toml");
+    let output = Command::new(PROGRAM)
+        .args(["check", "--json", "--config"])
+        .arg(file)
+        .env("MY_APP_SECRET", "a-secret-that-is-long-enough")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["ok"], false);
+    assert_eq!(found["problems"].as_array().map(Vec::len), Some(4), "{found}");
+}
+
+#[test]
+fn what_is_not_understood_ends_with_two() {
+    let place = Place::new();
+    for arguments in [&["serv"][..], &["send"], &["send", "ping", "--count", "0"], &["events", "list", "--dispatch", "gone"]] {
+        place.check(arguments, 2);
+    }
+}

@@ -1,0 +1,78 @@
+//! How many at once, and in which order.
+
+use std::sync::Arc;
+
+use asc_webhooks::{
+    Registry,
+    event::{EventKind, sample},
+    handler::handler_fn,
+    inbox::DispatchState,
+};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::{block, event};
+use crate::support::running::Running;
+
+/// A handler kind `a` that tells of each call and then waits to be let through.
+fn gated() -> (Registry, mpsc::UnboundedReceiver<String>, Arc<Semaphore>) {
+    let (tell, told) = mpsc::unbounded_channel();
+    let gate = Arc::new(Semaphore::new(0));
+    let open = Arc::clone(&gate);
+    let handler = handler_fn(move |event, _| {
+        let (sent, open) = (tell.send(event.id.clone()), Arc::clone(&open));
+        async move {
+            sent?;
+            open.acquire().await?.forget();
+            Ok(())
+        }
+    });
+    (Registry::empty().register_handler("a", handler), told, gate)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_has_as_many_attempts_at_once_as_configured() {
+    let (registry, mut told, gate) = gated();
+    let running = Running::idle(&block("a", "concurrency = 3").replace("5s", "1h"), &registry);
+    for id in 0..7 {
+        running.take_in(event(&id.to_string())).await;
+    }
+    running.app.work();
+    for under_way in [3, 3, 1] {
+        for _ in 0..under_way {
+            told.recv().await.unwrap();
+        }
+        // Longer than any pause of the worker: a fourth would have begun by now.
+        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+        assert!(told.try_recv().is_err(), "more than three at once");
+        gate.add_permits(under_way);
+    }
+    for receipt in 1..=7 {
+        running.until(receipt, "a", DispatchState::Done, 1).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_of_one_subject_come_one_after_another_in_apples_time_order() {
+    let (registry, mut told, gate) = gated();
+    let running = Running::idle(&block("a", "concurrency = 8\norder = 'subject'").replace("5s", "1h"), &registry);
+    let of = |subject: &str, minute: u8| {
+        let time = format!("2026-03-02T09:{minute:02}:00Z").parse().unwrap();
+        let sample = sample::of(&EventKind::BuildUploadStateUpdated).subject_id(subject).time(time);
+        sample.id(format!("{subject}{minute}")).body()
+    };
+    for (subject, minute) in [("x", 3), ("x", 1), ("y", 2), ("x", 2), ("y", 1)] {
+        running.take_in(of(subject, minute)).await;
+    }
+    running.app.work();
+    for expected in [&["x1", "y1"][..], &["x2", "y2"], &["x3"]] {
+        let mut together = Vec::new();
+        for _ in expected {
+            together.push(told.recv().await.unwrap());
+        }
+        together.sort();
+        assert_eq!(together, expected);
+        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+        assert!(told.try_recv().is_err(), "the next of a subject waits for the one before");
+        gate.add_permits(expected.len());
+    }
+}

@@ -1,0 +1,17 @@
+//! The integration tests, in one crate: they use the library as its users do.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails; clippy sees that only in test functions"
+)]
+
+mod asc;
+mod cli;
+mod dispatch;
+mod docs;
+mod program;
+mod receive;
+mod sandbox;
+mod store;
+mod support;
+mod tidy;

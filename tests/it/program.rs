@@ -1,0 +1,187 @@
+//! The real binaries as processes: signals, their log, and the two examples.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    thread,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_asc-webhooks");
+const OLD: &str = "the old secret of this test";
+const NEW: &str = "the new secret of this test";
+
+/// Nothing here takes long; a program that does not do what it must is not waited for forever.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A folder with a configuration and the file of its secret.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new(handlers: &str) -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        place.write("old", OLD);
+        place.write("new", NEW);
+        place.write("secret", OLD);
+        let config = "[server]\nlisten = '127.0.0.1:0'\n[admin]\nlisten = false\n[store]\nurl = 'sqlite:inbox.db'\n\
+            [telemetry]\nformat = 'json'\n[[endpoint]]\nname = 'app'\npath = '/app'\nsecrets = [{ file = 'secret' }]\n";
+        place.write("config.toml", &format!("{config}{handlers}"));
+        place
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.0.path().join(name), text).unwrap();
+    }
+
+    fn command(&self, program: impl AsRef<Path>, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program.as_ref());
+        command.args(arguments).current_dir(self.0.path()).env_remove("ASC_WEBHOOKS_CONFIG");
+        command
+    }
+
+    fn start(&self, program: impl AsRef<Path>, arguments: &[&str]) -> Process {
+        let mut child = self.command(program, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (tell, lines) = channel();
+        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let also = tell.clone();
+        thread::spawn(move || BufReader::new(out).lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        thread::spawn(move || BufReader::new(err).lines().map_while(Result::ok).try_for_each(|line| also.send(line)));
+        Process { child, lines, heard: Vec::new() }
+    }
+
+    /// Sends an app version's event, signed with the secret in a file.
+    fn send(&self, address: &str, path: &str, secret: &str) -> Output {
+        let url = format!("http://{address}{path}");
+        let arguments = ["send", "app_version", "--state", "READY_FOR_DISTRIBUTION", "--url", &url, "--secret-file", secret];
+        self.command(PROGRAM, &arguments).output().unwrap()
+    }
+
+    #[track_caller]
+    fn check(&self, address: &str, path: &str, secret: &str, code: i32) {
+        let output = self.send(address, path, secret);
+        assert_eq!(output.status.code(), Some(code), "{secret}: {output:?}");
+    }
+}
+
+/// A process that ends with its test, and every line it has written so far.
+struct Process {
+    child: Child,
+    lines: Receiver<String>,
+    heard: Vec<String>,
+}
+
+impl Process {
+    /// The next line that has all of these in it.
+    fn hear(&mut self, parts: &[&str]) -> String {
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => self.heard.push(line),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    panic!("no line with {parts:?} in:\n{}", self.heard.join("\n"))
+                }
+            }
+            if let Some(line) = self.heard.last().filter(|line| parts.iter().all(|part| line.contains(part))) {
+                return line.clone();
+            }
+        }
+    }
+
+    /// Where it listens, as it says itself.
+    fn address(&mut self) -> String {
+        let line = self.hear(&["listening", "127.0.0.1:"]);
+        let digits = line.split_once("127.0.0.1:").unwrap().1.chars().take_while(char::is_ascii_digit);
+        format!("127.0.0.1:{}", digits.collect::<String>())
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    fn end(mut self, signal: Signal) {
+        self.signal(signal);
+        assert_eq!(self.child.wait().unwrap().code(), Some(0), "{}", self.heard.join("\n"));
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An example, which `cargo nextest run` builds beside the program when no single test target is asked for.
+fn example(name: &str) -> PathBuf {
+    let path = Path::new(PROGRAM).with_file_name("examples").join(name);
+    assert!(path.is_file(), "`{}` is not built: run `cargo build --examples` first", path.display());
+    path
+}
+
+#[test]
+fn hanging_up_loads_a_valid_configuration_and_refuses_a_broken_one() {
+    let place = Place::new("");
+    let mut serving = place.start(PROGRAM, &["serve", "--config", "config.toml"]);
+    let address = serving.address();
+    place.check(&address, "/app", "old", 0);
+    place.check(&address, "/app", "new", 4);
+
+    place.write("secret", NEW);
+    serving.signal(Signal::HUP);
+    serving.hear(&["the configuration was loaded again"]);
+    place.check(&address, "/app", "new", 0);
+    place.check(&address, "/app", "old", 4);
+
+    place.write("config.toml", "[server]\nlisen = '127.0.0.1:0'\n");
+    serving.signal(Signal::HUP);
+    serving.hear(&["lisen", "did you mean `listen`"]);
+    serving.hear(&["nothing has changed"]);
+    place.check(&address, "/app", "new", 0);
+    serving.end(Signal::TERM);
+}
+
+#[test]
+fn the_example_with_a_handler_of_its_own_handles_an_event() {
+    let place = Place::new(
+        "[[handler]]\nname = 'room'\nkind = 'announce'\nroom = 'releases'\n[[handler]]\nname = 'party'\nkind = 'celebrate'\n",
+    );
+    for expected in ["#releases: ", "it is out"] {
+        let mut serving = place.start(example("custom_handler"), &["serve", "--config", "config.toml"]);
+        let address = serving.address();
+        place.check(&address, "/app", "old", 0);
+        serving.hear(&[expected]);
+        serving.end(Signal::TERM);
+    }
+}
+
+#[test]
+fn the_example_inside_another_application_handles_an_event() {
+    let (tell, told) = channel();
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", elsewhere.local_addr().unwrap());
+    thread::spawn(move || {
+        let mut read = Vec::new();
+        let (mut peer, _) = elsewhere.accept().unwrap();
+        while !String::from_utf8_lossy(&read).contains("READY_FOR_DISTRIBUTION") {
+            let mut some = [0; 1_024];
+            let length = peer.read(&mut some).unwrap();
+            assert!(length > 0, "the request ended too soon");
+            read.extend(&some[..length]);
+        }
+        peer.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
+        tell.send(()).unwrap();
+    });
+    let keys = format!("url = '{url}'\nbody = 'raw'\nallow_private = true\n");
+    let place = Place::new(&format!("[[handler]]\nname = 'on'\nkind = 'forward'\n{keys}"));
+    let mut serving = place.start(example("embed_router"), &["config.toml"]);
+    let address = serving.address();
+    place.check(&address, "/webhooks/app", "new", 4);
+    place.check(&address, "/webhooks/app", "old", 0);
+    told.recv_timeout(PATIENCE).expect("the event is handed on");
+    serving.end(Signal::INT);
+}

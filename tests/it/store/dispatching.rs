@@ -1,0 +1,238 @@
+//! The promises about what is owed: claims, leases, retries, replays, order.
+
+use std::{collections::HashSet, sync::Arc};
+
+use asc_webhooks::inbox::{Attempt, AttemptResult, DispatchState, ReceiptId, Store, Verdict, query::Replay};
+use bytes::Bytes;
+
+use super::{LEASE, Letter, accept, at, claim, claim_ids, dead, finish, kept_by_every_store, owing, record, retry};
+
+kept_by_every_store! {
+    nothing_is_claimed_twice
+    a_claim_takes_the_oldest_due_first_and_no_more_than_there_is_room
+    what_is_not_asked_for_is_not_claimed
+    a_finished_dispatch_is_done
+    a_lease_that_ran_out_is_no_longer_valid
+    a_lease_cannot_be_used_twice
+    a_retry_waits_for_its_time
+    what_is_put_back_was_never_tried
+    a_dead_dispatch_stays_dead
+    a_replay_starts_from_the_beginning
+    a_replay_of_the_dead_is_for_one_handler_or_all
+    an_event_that_is_owed_in_order_waits_for_the_earlier_ones
+    a_latecomer_goes_before_those_that_happened_after_it
+    a_replayed_event_takes_its_place_in_the_line
+}
+
+async fn nothing_is_claimed_twice(store: Arc<dyn Store>) {
+    for number in 0..100 {
+        accept(&*store, &Letter::new(number)).await;
+    }
+    let mut workers = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let store = store.clone();
+        workers.spawn(async move {
+            let mut mine = Vec::new();
+            loop {
+                let claimed = claim_ids(&*store, "log", 3, 2_000).await;
+                if claimed.is_empty() {
+                    return mine;
+                }
+                mine.extend(claimed);
+            }
+        });
+    }
+    let claimed = workers.join_all().await.concat();
+    assert_eq!(claimed.len(), 100);
+    assert_eq!(claimed.into_iter().collect::<HashSet<_>>().len(), 100);
+}
+
+async fn a_claim_takes_the_oldest_due_first_and_no_more_than_there_is_room(store: Arc<dyn Store>) {
+    for (number, received_at) in [(1, 1_030), (2, 1_010), (3, 1_020), (4, 1_040)] {
+        accept(&*store, &Letter { received_at, ..Letter::new(number) }).await;
+    }
+    assert_eq!(claim_ids(&*store, "log", 2, 1_030).await, [2, 3]);
+    assert_eq!(claim_ids(&*store, "log", 9, 1_030).await, [1]);
+    assert_eq!(claim_ids(&*store, "log", 0, 9_000).await, [0; 0]);
+    assert_eq!(claim_ids(&*store, "log", 9, 1_040).await, [4]);
+}
+
+async fn what_is_not_asked_for_is_not_claimed(store: Arc<dyn Store>) {
+    accept(&*store, &Letter { owed: vec![("chat", false)], ..Letter::new(1) }).await;
+    accept(&*store, &Letter { owed: vec![], ..Letter::new(2) }).await;
+    assert_eq!(claim_ids(&*store, "log", 9, 9_000).await, [0; 0]);
+    assert_eq!(store.next_due(&["log".into()]).await.unwrap(), None);
+    assert_eq!(store.next_due(&["log".into(), "chat".into()]).await.unwrap(), Some(at(1_000)));
+    assert_eq!(claim_ids(&*store, "chat", 9, 9_000).await, [1]);
+}
+
+async fn a_finished_dispatch_is_done(store: Arc<dyn Store>) {
+    let id = accept(&*store, &Letter::new(1)).await;
+    let claimed = claim(&*store, "log", 9, 2_000).await.remove(0);
+    assert_eq!((claimed.attempt, claimed.body), (1, Bytes::from(Letter::new(1).body())));
+    assert!(finish(&*store, claimed.lease, Verdict::Done).await);
+    let dispatch = record(&*store, id).await.dispatches.remove(0);
+    assert_eq!((dispatch.dispatch.state, dispatch.dispatch.attempts, dispatch.dispatch.due_at), (DispatchState::Done, 1, None));
+    let took = std::time::Duration::from_millis(5);
+    assert_eq!(dispatch.history, [Attempt { number: 1, started_at: at(2_000), took, result: AttemptResult::Ok, error: None }]);
+    assert_eq!(claim_ids(&*store, "log", 9, 9_000).await, [0; 0]);
+    assert_eq!(store.next_due(&["log".into()]).await.unwrap(), None);
+}
+
+async fn a_lease_that_ran_out_is_no_longer_valid(store: Arc<dyn Store>) {
+    let id = accept(&*store, &Letter::new(1)).await;
+    let late = claim(&*store, "log", 9, 2_000).await.remove(0);
+    let end = 2_000 + LEASE.as_secs().cast_signed();
+    assert_eq!(store.release_expired(at(end)).await.unwrap(), 0);
+    assert_eq!(store.release_expired(at(end + 1)).await.unwrap(), 1);
+    assert!(!finish(&*store, late.lease, Verdict::Done).await);
+    assert_eq!(store.next_due(&["log".into()]).await.unwrap(), Some(at(end + 1)));
+
+    let next = claim(&*store, "log", 9, end + 1).await.remove(0);
+    assert_eq!(next.attempt, 2);
+    assert!(next.lease.token > late.lease.token);
+    assert!(!finish(&*store, late.lease, dead()).await);
+    assert!(finish(&*store, next.lease, Verdict::Done).await);
+    let history = record(&*store, id).await.dispatches.remove(0).history;
+    let told: Vec<_> = history.iter().map(|attempt| (attempt.number, attempt.result)).collect();
+    assert_eq!(told, [(1, AttemptResult::Lost), (2, AttemptResult::Ok)]);
+}
+
+async fn a_lease_cannot_be_used_twice(store: Arc<dyn Store>) {
+    accept(&*store, &Letter::new(1)).await;
+    let claimed = claim(&*store, "log", 9, 2_000).await.remove(0);
+    assert!(finish(&*store, claimed.lease, retry(2_100)).await);
+    for verdict in [Verdict::Done, retry(3_000), dead(), Verdict::PutBack] {
+        assert!(!finish(&*store, claimed.lease, verdict).await);
+    }
+    assert_eq!(store.next_due(&["log".into()]).await.unwrap(), Some(at(2_100)));
+}
+
+async fn a_retry_waits_for_its_time(store: Arc<dyn Store>) {
+    let id = accept(&*store, &Letter::new(1)).await;
+    let claimed = claim(&*store, "log", 9, 2_000).await.remove(0);
+    assert!(finish(&*store, claimed.lease, retry(2_100)).await);
+    assert_eq!(store.next_due(&["log".into()]).await.unwrap(), Some(at(2_100)));
+    assert_eq!(claim_ids(&*store, "log", 9, 2_099).await, [0; 0]);
+    assert_eq!(claim(&*store, "log", 9, 2_100).await.remove(0).attempt, 2);
+    let attempt = record(&*store, id).await.dispatches.remove(0).history.remove(0);
+    assert_eq!((attempt.result, attempt.error.as_deref()), (AttemptResult::Failed, Some("not now")));
+}
+
+async fn what_is_put_back_was_never_tried(store: Arc<dyn Store>) {
+    let id = accept(&*store, &Letter::new(1)).await;
+    let claimed = claim(&*store, "log", 9, 2_000).await.remove(0);
+    assert!(finish(&*store, claimed.lease, Verdict::PutBack).await);
+    let dispatch = record(&*store, id).await.dispatches.remove(0);
+    assert_eq!((dispatch.dispatch.attempts, dispatch.dispatch.due_at, dispatch.history), (0, Some(at(1_000)), vec![]));
+    let again = claim(&*store, "log", 9, 2_000).await.remove(0);
+    assert_eq!(again.attempt, 1);
+    assert!(again.lease.token > claimed.lease.token);
+    assert!(!finish(&*store, claimed.lease, Verdict::Done).await);
+}
+
+async fn a_dead_dispatch_stays_dead(store: Arc<dyn Store>) {
+    let id = accept(&*store, &Letter::new(1)).await;
+    let claimed = claim(&*store, "log", 9, 2_000).await.remove(0);
+    assert!(finish(&*store, claimed.lease, dead()).await);
+    assert_eq!(store.release_expired(at(99_999)).await.unwrap(), 0);
+    assert_eq!(claim_ids(&*store, "log", 9, 99_999).await, [0; 0]);
+    let dispatch = record(&*store, id).await.dispatches.remove(0);
+    assert_eq!((dispatch.dispatch.state, dispatch.history[0].result), (DispatchState::Dead, AttemptResult::Rejected));
+}
+
+async fn a_replay_starts_from_the_beginning(store: Arc<dyn Store>) {
+    let letter = Letter { owed: vec![("done", false), ("dead", false), ("waiting", false), ("claimed", false)], ..Letter::new(1) };
+    let id = accept(&*store, &letter).await;
+    for (handler, verdict) in [("done", Verdict::Done), ("dead", dead())] {
+        let claimed = claim(&*store, handler, 1, 2_000).await.remove(0);
+        assert!(finish(&*store, claimed.lease, verdict).await);
+    }
+    let held = claim(&*store, "claimed", 1, 2_000).await.remove(0);
+    let every = ["done", "dead", "waiting", "claimed", "never owed"].map(|handler| (handler, false));
+    let replay = Replay::Receipt { id, handlers: owing(&every) };
+    assert_eq!(store.replay(&replay, at(3_000)).await.unwrap(), 3);
+    assert_eq!(store.replay(&replay, at(3_000)).await.unwrap(), 0);
+
+    assert!(finish(&*store, held.lease, Verdict::Done).await, "what is claimed is left alone");
+    for (handler, due) in [("done", 3_000), ("dead", 3_000), ("waiting", 1_000), ("never owed", 3_000)] {
+        assert_eq!(store.next_due(&[handler.into()]).await.unwrap(), Some(at(due)), "{handler}");
+        let claimed = claim(&*store, handler, 1, 3_000).await.remove(0);
+        assert_eq!(claimed.attempt, 1, "{handler}");
+        assert!(finish(&*store, claimed.lease, Verdict::Done).await);
+    }
+    let histories = record(&*store, id).await.dispatches.into_iter().map(|record| record.history.len());
+    assert_eq!(histories.collect::<Vec<_>>(), [2, 2, 1, 1, 1], "what was tried before the replay is remembered");
+    let nobody = Replay::Receipt { id: ReceiptId(id.0 + 1), handlers: owing(&every) };
+    assert_eq!(store.replay(&nobody, at(3_000)).await.unwrap(), 0);
+}
+
+async fn a_replay_of_the_dead_is_for_one_handler_or_all(store: Arc<dyn Store>) {
+    for number in 0..4 {
+        accept(&*store, &Letter { owed: vec![("log", false), ("chat", false)], ..Letter::new(number) }).await;
+    }
+    let kill = async |handler| {
+        for claimed in claim(&*store, handler, 3, 9_000).await {
+            assert!(finish(&*store, claimed.lease, dead()).await);
+        }
+    };
+    kill("log").await;
+    kill("chat").await;
+    assert_eq!(store.replay(&Replay::Dead { handler: Some("log".into()) }, at(3_000)).await.unwrap(), 3);
+    assert_eq!(store.replay(&Replay::Dead { handler: Some("never heard of".into()) }, at(3_000)).await.unwrap(), 0);
+    assert_eq!(store.replay(&Replay::Dead { handler: None }, at(3_000)).await.unwrap(), 3);
+    assert_eq!(claim(&*store, "log", 9, 3_000).await.len(), 4);
+}
+
+async fn an_event_that_is_owed_in_order_waits_for_the_earlier_ones(store: Arc<dyn Store>) {
+    let about = |subject: &str, number, time| Letter {
+        subject: subject.into(),
+        time,
+        owed: vec![("log", true), ("any", false)],
+        ..Letter::new(number)
+    };
+    // Arrived as 1 2 3 4 5; happened as 1, then 3 and 4 at one time, then 2.
+    for letter in [about("a", 1, 100), about("a", 2, 300), about("a", 3, 200), about("a", 4, 200), about("b", 5, 100)] {
+        accept(&*store, &letter).await;
+    }
+    assert_eq!(claim(&*store, "any", 9, 2_000).await.len(), 5, "those who do not ask for order do not wait");
+    let mut order = Vec::new();
+    for verdict in [Verdict::Done, dead(), Verdict::Done, Verdict::Done] {
+        let claimed = claim(&*store, "log", 9, 2_000).await;
+        assert_eq!(claim_ids(&*store, "log", 9, 2_000).await, [0; 0], "the next one waits for those that are claimed");
+        assert_eq!(store.next_due(&["log".into()]).await.unwrap(), None, "nor is there any use in asking again");
+        for claimed in claimed {
+            order.push(claimed.receipt.id.0);
+            assert!(finish(&*store, claimed.lease, verdict.clone()).await);
+        }
+    }
+    assert_eq!(order, [1, 5, 3, 4, 2]);
+}
+
+async fn a_latecomer_goes_before_those_that_happened_after_it(store: Arc<dyn Store>) {
+    let about = |number, time| Letter { subject: "a".into(), time, owed: vec![("log", true)], ..Letter::new(number) };
+    accept(&*store, &about(1, 300)).await;
+    let first = claim(&*store, "log", 9, 2_000).await.remove(0);
+    accept(&*store, &about(2, 200)).await;
+    assert!(finish(&*store, first.lease, retry(2_000)).await);
+    let second = claim(&*store, "log", 9, 2_000).await;
+    assert_eq!(second.iter().map(|claimed| claimed.receipt.id.0).collect::<Vec<_>>(), [2]);
+    assert!(finish(&*store, second[0].lease, retry(8_000)).await);
+    assert_eq!(claim_ids(&*store, "log", 9, 7_999).await, [0; 0], "one that is to be tried again holds back the rest");
+    assert_eq!(store.next_due(&["log".into()]).await.unwrap(), Some(at(8_000)));
+}
+
+async fn a_replayed_event_takes_its_place_in_the_line(store: Arc<dyn Store>) {
+    let about = |number, time| Letter { subject: "a".into(), time, owed: vec![("log", true)], ..Letter::new(number) };
+    let first = accept(&*store, &about(1, 100)).await;
+    let claimed = claim(&*store, "log", 9, 2_000).await.remove(0);
+    assert!(finish(&*store, claimed.lease, dead()).await);
+    accept(&*store, &about(2, 200)).await;
+    let replay = Replay::Receipt { id: first, handlers: owing(&[("log", true)]) };
+    assert_eq!(store.replay(&replay, at(5_000)).await.unwrap(), 1);
+    assert_eq!(claim_ids(&*store, "log", 9, 4_000).await, [0; 0]);
+    let claimed = claim(&*store, "log", 9, 5_000).await.remove(0);
+    assert_eq!(claimed.receipt.id, first);
+    assert!(finish(&*store, claimed.lease, Verdict::Done).await);
+    assert_eq!(claim_ids(&*store, "log", 9, 5_000).await, [2]);
+}

@@ -1,0 +1,260 @@
+//! The promises about what is kept: taking in, listing, counting, removing.
+
+use std::sync::Arc;
+
+use asc_webhooks::{
+    event::Event,
+    inbox::{
+        Accepted, Content, Dispatch, DispatchState, Identity, ReceiptId, Source, Store, Verdict,
+        query::{EndpointStats, HandlerStats, PageRequest, Purged, ReceiptFilter, Replay, Stats},
+    },
+};
+use bytes::Bytes;
+
+use super::{Letter, accept, arrival, at, claim, dead, finish, kept_by_every_store, new_receipt, owing, record, retry, stats};
+
+kept_by_every_store! {
+    an_arrival_is_kept_as_it_came
+    the_same_event_is_known
+    the_same_id_with_other_content_is_another_receipt
+    endpoints_do_not_share_events
+    concurrent_duplicates_make_one_receipt
+    lists_go_page_by_page
+    each_filter_finds_its_own
+    bytes_that_are_no_event_are_kept_and_can_be_read_later
+    a_reparsed_event_is_known_and_is_not_handled_twice
+    the_counts_are_right
+    a_purge_removes_what_owes_nothing_and_remembers_it
+    a_closed_store_refuses
+    a_probe_succeeds
+}
+
+async fn an_arrival_is_kept_as_it_came(store: Arc<dyn Store>) {
+    let letter = Letter { owed: vec![("log", false), ("chat", true)], ..Letter::new(1) };
+    let id = accept(&*store, &letter).await;
+    let record = record(&*store, id).await;
+    assert_eq!(record.body, Bytes::from(letter.body()));
+    let receipt = record.receipt;
+    assert_eq!((receipt.endpoint.as_str(), receipt.received_at, receipt.source), ("app", at(1_000), Source::Pushed));
+    assert_eq!(receipt.secret.as_deref(), Some("current"));
+    assert!(receipt.signature.is_some_and(|signature| signature.starts_with("hmacsha256=")));
+    assert_eq!(receipt.size, letter.body().len() as u64);
+    assert_eq!(receipt.identity, letter.arrival().identity.to_string());
+    assert_eq!(receipt.content, letter.arrival().content);
+    let owed: Vec<_> = record.dispatches.iter().map(|record| record.dispatch.clone()).collect();
+    assert_eq!(owed.iter().map(|dispatch| dispatch.handler.as_str()).collect::<Vec<_>>(), ["log", "chat"]);
+    for Dispatch { receipt, state, attempts, due_at, .. } in owed {
+        assert_eq!((receipt, state, attempts, due_at), (id, DispatchState::Waiting, 0, Some(at(1_000))));
+    }
+    assert!(store.receipt(ReceiptId(id.0 + 1)).await.unwrap().is_none());
+}
+
+async fn the_same_event_is_known(store: Arc<dyn Store>) {
+    accept(&*store, &Letter::new(1)).await;
+    let later = Letter { received_at: 5_000, ..Letter::new(1) };
+    assert_eq!(store.accept(later.arrival()).await.unwrap(), Accepted::Known);
+    assert_eq!(stats(&*store).await.receipts, 1);
+    assert_eq!(claim(&*store, "log", 9, 9_000).await.len(), 1);
+}
+
+async fn the_same_id_with_other_content_is_another_receipt(store: Arc<dyn Store>) {
+    let first = store.accept(Letter::new(1).arrival()).await.unwrap();
+    let second = store.accept(Letter { state: "REJECTED", ..Letter::new(1) }.arrival()).await.unwrap();
+    let other = store.accept(Letter::new(2).arrival()).await.unwrap();
+    let same_id = |accepted| matches!(accepted, Accepted::New { same_id: true, .. });
+    assert_eq!([first, second, other].map(same_id), [false, true, false]);
+    assert!(new_receipt(first) < new_receipt(second) && new_receipt(second) < new_receipt(other));
+}
+
+async fn endpoints_do_not_share_events(store: Arc<dyn Store>) {
+    accept(&*store, &Letter::new(1)).await;
+    let accepted = store.accept(Letter { endpoint: "other", ..Letter::new(1) }.arrival()).await.unwrap();
+    assert!(matches!(accepted, Accepted::New { same_id: false, .. }));
+}
+
+async fn concurrent_duplicates_make_one_receipt(store: Arc<dyn Store>) {
+    let mut senders = tokio::task::JoinSet::new();
+    for sender in 0..64_usize {
+        let store = store.clone();
+        senders.spawn(async move {
+            let mut new = 0_usize;
+            for letter in (sender..10_000).step_by(64) {
+                let accepted = store.accept(Letter::new(letter % 100).arrival()).await.unwrap();
+                new += usize::from(accepted != Accepted::Known);
+            }
+            new
+        });
+    }
+    let new: usize = senders.join_all().await.into_iter().sum();
+    assert_eq!(new, 100);
+    let stats = stats(&*store).await;
+    assert_eq!((stats.receipts, stats.identities, stats.handlers[0].waiting), (100, 100, 100));
+}
+
+async fn lists_go_page_by_page(store: Arc<dyn Store>) {
+    for number in 1..=7 {
+        accept(&*store, &Letter::new(number)).await;
+    }
+    let mut before = None;
+    let mut pages = Vec::new();
+    loop {
+        let page = store.receipts(&ReceiptFilter::default(), PageRequest { before, limit: 3 }).await.unwrap();
+        assert!(page.items.iter().all(|listed| listed.dispatches.len() == 1));
+        pages.push(page.items.iter().map(|listed| listed.receipt.id.0).collect::<Vec<_>>());
+        before = page.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, [vec![7, 6, 5], vec![4, 3, 2], vec![1]]);
+    let exact = store.receipts(&ReceiptFilter::default(), PageRequest { before: None, limit: 7 }).await.unwrap();
+    assert_eq!((exact.items.len(), exact.next), (7, None));
+}
+
+async fn each_filter_finds_its_own(store: Arc<dyn Store>) {
+    accept(&*store, &Letter::new(1)).await;
+    accept(&*store, &Letter { endpoint: "other", received_at: 1_100, ..Letter::new(2) }).await;
+    accept(&*store, &Letter { state: "REJECTED", received_at: 1_200, ..Letter::new(3) }).await;
+    accept(&*store, &Letter { kind: "somethingNew", received_at: 1_300, owed: vec![("chat", false)], ..Letter::new(4) }).await;
+    new_receipt(store.accept(arrival("app", "no event", &[("log", false)], 1_400)).await.unwrap());
+    let claimed = claim(&*store, "log", 2, 1_100).await;
+    assert!(finish(&*store, claimed[0].lease, Verdict::Done).await);
+    assert!(finish(&*store, claimed[1].lease, dead()).await);
+    claim(&*store, "log", 1, 9_000).await;
+
+    let all = ReceiptFilter::default();
+    let some = |text: &str| Some(text.to_owned());
+    let filters = [
+        (all.clone(), vec![5, 4, 3, 2, 1]),
+        (ReceiptFilter { endpoint: some("app"), ..all.clone() }, vec![5, 4, 3, 1]),
+        (ReceiptFilter { endpoint: some("never heard of"), ..all.clone() }, vec![]),
+        (ReceiptFilter { kinds: vec!["somethingNew".into(), "never heard of".into()], ..all.clone() }, vec![4]),
+        (ReceiptFilter { kinds: vec!["never heard of".into()], ..all.clone() }, vec![]),
+        (ReceiptFilter { event_id: some("event-3"), ..all.clone() }, vec![3]),
+        (ReceiptFilter { subject_id: some("version-2"), ..all.clone() }, vec![2]),
+        (ReceiptFilter { state: some("REJECTED"), ..all.clone() }, vec![3]),
+        (ReceiptFilter { since: Some(at(1_300)), ..all.clone() }, vec![5, 4]),
+        (ReceiptFilter { until: Some(at(1_300)), ..all.clone() }, vec![3, 2, 1]),
+        (ReceiptFilter { since: Some(at(9_000)), ..all.clone() }, vec![]),
+        (ReceiptFilter { unparsed: true, ..all.clone() }, vec![5]),
+        (ReceiptFilter { dispatch: Some(DispatchState::Waiting), ..all.clone() }, vec![4]),
+        (ReceiptFilter { dispatch: Some(DispatchState::Claimed), ..all.clone() }, vec![3]),
+        (ReceiptFilter { dispatch: Some(DispatchState::Done), ..all.clone() }, vec![1]),
+        (ReceiptFilter { dispatch: Some(DispatchState::Dead), ..all.clone() }, vec![2]),
+        (ReceiptFilter { handler: some("log"), ..all.clone() }, vec![3, 2, 1]),
+        (ReceiptFilter { handler: some("chat"), dispatch: Some(DispatchState::Waiting), ..all.clone() }, vec![4]),
+        (ReceiptFilter { handler: some("chat"), dispatch: Some(DispatchState::Done), ..all.clone() }, vec![]),
+        (ReceiptFilter { handler: some("never heard of"), ..all.clone() }, vec![]),
+        (ReceiptFilter { endpoint: some("app"), state: some("IN_REVIEW"), until: Some(at(1_100)), ..all }, vec![1]),
+    ];
+    for (filter, expected) in filters {
+        let page = store.receipts(&filter, PageRequest { before: None, limit: 50 }).await.unwrap();
+        let found: Vec<_> = page.items.iter().map(|listed| listed.receipt.id.0).collect();
+        assert_eq!(found, expected, "{filter:?}");
+    }
+}
+
+async fn bytes_that_are_no_event_are_kept_and_can_be_read_later(store: Arc<dyn Store>) {
+    let id = new_receipt(store.accept(arrival("app", "not yet", &[("log", false)], 1_000)).await.unwrap());
+    let other = store.accept(arrival("app", "not either", &[], 1_000)).await.unwrap();
+    assert!(matches!(other, Accepted::New { same_id: false, .. }), "they have no event id to share");
+    assert_eq!(store.accept(arrival("app", "not yet", &[], 1_000)).await.unwrap(), Accepted::Known);
+    assert!(matches!(record(&*store, id).await.receipt.content, Content::Unparsed { .. }));
+    assert!(record(&*store, id).await.dispatches.is_empty());
+    let replay = Replay::Receipt { id, handlers: owing(&[("log", false)]) };
+    assert_eq!(store.replay(&replay, at(2_000)).await.unwrap(), 0, "what is no event is owed to nobody");
+
+    let all = store.unparsed(None, 9).await.unwrap();
+    assert_eq!(all[0], (id, "app".to_owned(), Bytes::from("not yet")));
+    assert_eq!(store.unparsed(None, 1).await.unwrap(), all[..1]);
+    assert_eq!(store.unparsed(Some(id), 9).await.unwrap(), all[1..]);
+
+    let understood = Letter::new(1).arrival();
+    let (content, identity) = (understood.content, understood.identity);
+    let reparse = async || store.reparsed(id, content.clone(), identity, owing(&[("log", false)]), at(3_000)).await.unwrap();
+    assert!(reparse().await);
+    assert!(!reparse().await);
+    let record = record(&*store, id).await;
+    assert_eq!((record.receipt.content, record.receipt.received_at), (content.clone(), at(1_000)));
+    assert_eq!(record.dispatches[0].dispatch.due_at, Some(at(3_000)));
+    assert_eq!(store.unparsed(None, 9).await.unwrap(), all[1..]);
+    assert_eq!(store.accept(Letter::new(1).arrival()).await.unwrap(), Accepted::Known);
+}
+
+async fn a_reparsed_event_is_known_and_is_not_handled_twice(store: Arc<dyn Store>) {
+    let id = new_receipt(store.accept(arrival("app", "not yet", &[], 1_000)).await.unwrap());
+    accept(&*store, &Letter::new(1)).await;
+    let event = Event::parse(Letter::new(1).body().into()).unwrap();
+    let identity = Identity::of_event("app", &event);
+    let content = Letter::new(1).arrival().content;
+    assert!(store.reparsed(id, content, identity, owing(&[("log", false)]), at(2_000)).await.unwrap());
+    assert_eq!(claim(&*store, "log", 9, 9_000).await.len(), 1);
+}
+
+async fn the_counts_are_right(store: Arc<dyn Store>) {
+    for number in 1..=5 {
+        let received_at = 1_000 + i64::try_from(number).unwrap();
+        accept(&*store, &Letter { received_at, owed: vec![("log", false), ("chat", false)], ..Letter::new(number) }).await;
+    }
+    accept(&*store, &Letter { endpoint: "other", received_at: 1_010, owed: vec![], ..Letter::new(1) }).await;
+    new_receipt(store.accept(arrival("app", "no event", &[], 1_020)).await.unwrap());
+    let claimed = claim(&*store, "log", 4, 2_000).await;
+    assert!(finish(&*store, claimed[0].lease, Verdict::Done).await);
+    assert!(finish(&*store, claimed[1].lease, dead()).await);
+    assert!(finish(&*store, claimed[2].lease, retry(5_000)).await);
+    let endpoint =
+        |endpoint: &str, receipts, newest| EndpointStats { endpoint: endpoint.into(), receipts, newest: Some(at(newest)) };
+    let chat = HandlerStats { handler: "chat".into(), waiting: 5, claimed: 0, done: 0, dead: 0, oldest_open: Some(at(1_001)) };
+    let log = HandlerStats { handler: "log".into(), waiting: 2, claimed: 1, done: 1, dead: 1, oldest_open: Some(at(1_003)) };
+    let expected = Stats {
+        receipts: 7,
+        unparsed: 1,
+        recovered: 0,
+        identities: 7,
+        bytes: 0,
+        endpoints: vec![endpoint("app", 6, 1_020), endpoint("other", 1, 1_010)],
+        handlers: vec![chat, log],
+    };
+    assert_eq!(stats(&*store).await, expected);
+}
+
+async fn a_purge_removes_what_owes_nothing_and_remembers_it(store: Arc<dyn Store>) {
+    for number in 1..=6 {
+        accept(&*store, &Letter { received_at: 1_000 + i64::try_from(number).unwrap(), ..Letter::new(number) }).await;
+    }
+    for (claimed, verdict) in
+        claim(&*store, "log", 5, 2_000).await.into_iter().zip([Verdict::Done, dead(), Verdict::Done, retry(9_000)])
+    {
+        assert!(finish(&*store, claimed.lease, verdict).await);
+    }
+    // 1, 2 and 3 are done or dead; 4 waits, 5 is claimed, 6 waits.
+    assert_eq!(store.purge(at(1_003), 1).await.unwrap(), Purged { receipts: 1, more: true });
+    assert_eq!(store.purge(at(1_003), 9).await.unwrap(), Purged { receipts: 1, more: false });
+    assert_eq!(store.purge(at(9_000), 9).await.unwrap(), Purged { receipts: 1, more: false });
+    assert_eq!(store.purge(at(9_000), 9).await.unwrap(), Purged { receipts: 0, more: false });
+    assert!(store.receipt(ReceiptId(1)).await.unwrap().is_none());
+    let left = stats(&*store).await;
+    assert_eq!((left.receipts, left.identities), (3, 6));
+    assert_eq!((left.handlers[0].waiting, left.handlers[0].claimed, left.handlers[0].done, left.handlers[0].dead), (2, 1, 0, 0));
+    assert_eq!(store.accept(Letter::new(1).arrival()).await.unwrap(), Accepted::Known);
+    let same_id = store.accept(Letter { state: "REJECTED", ..Letter::new(2) }.arrival()).await.unwrap();
+    assert_eq!(same_id, Accepted::New { receipt: ReceiptId(7), same_id: true });
+}
+
+async fn a_closed_store_refuses(store: Arc<dyn Store>) {
+    accept(&*store, &Letter::new(1)).await;
+    store.close().await.unwrap();
+    for error in [
+        store.accept(Letter::new(2).arrival()).await.unwrap_err(),
+        store.probe(at(1_000)).await.unwrap_err(),
+        store.stats(at(1_000)).await.unwrap_err(),
+    ] {
+        assert!(!error.is_fatal(), "{error}");
+    }
+    store.close().await.unwrap();
+}
+
+async fn a_probe_succeeds(store: Arc<dyn Store>) {
+    store.probe(at(1_000)).await.unwrap();
+    store.probe(at(1_000)).await.unwrap();
+}

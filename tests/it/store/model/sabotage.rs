@@ -1,0 +1,138 @@
+//! Stores that break one promise each.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use asc_webhooks::inbox::{
+    Accepted, Arrival, Claim, Claimed, Content, DispatchId, Finish, Identity, Owed, ReceiptId, Store, StoreError, Verdict,
+    query::{Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+
+/// Which promise is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Every fifth notification is acknowledged and dropped.
+    AnswersBeforeItKeeps,
+    /// Whoever finishes a dispatch is taken for the one who has it.
+    AsksForNoToken,
+    /// In order is heard as in any order.
+    KeepsNoOrder,
+    /// An attempt that was put back counts as one that failed.
+    CountsWhatWasPutBack,
+    /// A known event is said to be new.
+    TakesKnownForNew,
+}
+
+impl Fault {
+    pub(super) const ALL: [Self; 5] =
+        [Self::AnswersBeforeItKeeps, Self::AsksForNoToken, Self::KeepsNoOrder, Self::CountsWhatWasPutBack, Self::TakesKnownForNew];
+}
+
+/// A good store behind a bad one.
+#[derive(Debug)]
+pub(super) struct Sabotaged {
+    store: Box<dyn Store>,
+    fault: Fault,
+    accepted: Mutex<i64>,
+    tokens: Mutex<HashMap<DispatchId, i64>>,
+}
+
+impl Sabotaged {
+    pub(super) fn new(store: Box<dyn Store>, fault: Fault) -> Self {
+        Self { store, fault, accepted: Mutex::default(), tokens: Mutex::default() }
+    }
+}
+
+#[async_trait]
+impl Store for Sabotaged {
+    async fn accept(&self, mut arrival: Arrival) -> Result<Accepted, StoreError> {
+        let count = {
+            let mut accepted = self.accepted.lock().unwrap();
+            *accepted += 1;
+            *accepted
+        };
+        match self.fault {
+            Fault::AnswersBeforeItKeeps if count % 5 == 0 => return Ok(Accepted::Known),
+            Fault::KeepsNoOrder => arrival.owed.iter_mut().for_each(|owed| owed.in_order = false),
+            _ => {}
+        }
+        match self.store.accept(arrival).await? {
+            Accepted::Known if self.fault == Fault::TakesKnownForNew => {
+                Ok(Accepted::New { receipt: ReceiptId(count), same_id: true })
+            }
+            accepted => Ok(accepted),
+        }
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
+        let claimed = self.store.claim(claim).await?;
+        self.tokens.lock().unwrap().extend(claimed.iter().map(|claimed| (claimed.lease.dispatch, claimed.lease.token)));
+        Ok(claimed)
+    }
+
+    async fn finish(&self, mut finish: Finish) -> Result<bool, StoreError> {
+        if self.fault == Fault::AsksForNoToken {
+            finish.lease.token = self.tokens.lock().unwrap()[&finish.lease.dispatch];
+        }
+        if self.fault == Fault::CountsWhatWasPutBack && finish.verdict == Verdict::PutBack {
+            finish.verdict = Verdict::Retry { due_at: finish.started_at, error: "put back".into() };
+        }
+        self.store.finish(finish).await
+    }
+
+    async fn release_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.store.release_expired(now).await
+    }
+
+    async fn next_due(&self, handlers: &[Arc<str>]) -> Result<Option<Timestamp>, StoreError> {
+        self.store.next_due(handlers).await
+    }
+
+    async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError> {
+        self.store.receipts(filter, page).await
+    }
+
+    async fn receipt(&self, id: ReceiptId) -> Result<Option<ReceiptRecord>, StoreError> {
+        self.store.receipt(id).await
+    }
+
+    async fn replay(&self, replay: &Replay, now: Timestamp) -> Result<u64, StoreError> {
+        self.store.replay(replay, now).await
+    }
+
+    async fn unparsed(&self, after: Option<ReceiptId>, limit: usize) -> Result<Vec<(ReceiptId, String, Bytes)>, StoreError> {
+        self.store.unparsed(after, limit).await
+    }
+
+    async fn reparsed(
+        &self,
+        id: ReceiptId,
+        content: Content,
+        identity: Identity,
+        owed: Vec<Owed>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.store.reparsed(id, content, identity, owed, now).await
+    }
+
+    async fn stats(&self, now: Timestamp) -> Result<Stats, StoreError> {
+        self.store.stats(now).await
+    }
+
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+        self.store.purge(before, limit).await
+    }
+
+    async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.store.probe(now).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.store.close().await
+    }
+}

@@ -1,0 +1,186 @@
+//! What only a store in a file can get wrong.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
+
+use asc_webhooks::inbox::{
+    Accepted, AttemptResult, DispatchState, ReceiptId, Store, StoreError, Verdict,
+    query::Replay,
+    sqlite::{Options, Sqlite},
+};
+use rusqlite::Connection;
+
+use super::{Letter, accept, arrival, at, claim, claim_ids, finish, new_receipt, record, stats};
+
+const FIRST_MIGRATION: &str = include_str!("../../../src/inbox/sqlite/migrations/0001_inbox.sql");
+
+#[tokio::test]
+async fn what_is_kept_is_there_after_reopening() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("inbox.db");
+    let store = Sqlite::open(Options::new(&path)).unwrap();
+    for number in 1..=3 {
+        accept(&store, &Letter::new(number)).await;
+    }
+    new_receipt(store.accept(arrival("app", "no event", &[], 1_100)).await.unwrap());
+    let claimed = claim(&store, "log", 2, 2_000).await;
+    assert!(finish(&store, claimed[0].lease, Verdict::Done).await);
+    let before = record(&store, ReceiptId(1)).await;
+    let unparsed = store.unparsed(None, 9).await.unwrap();
+    store.close().await.unwrap();
+    assert_eq!(fs::metadata(home.path().join("inbox.db-wal")).map_or(0, |log| log.len()), 0, "the log is empty or gone");
+
+    let store = Sqlite::open(Options::new(&path)).unwrap();
+    let after = record(&store, ReceiptId(1)).await;
+    assert_eq!(serde_json::to_value(&after).unwrap(), serde_json::to_value(&before).unwrap());
+    assert_eq!((after.body, store.unparsed(None, 9).await.unwrap()), (before.body, unparsed));
+    assert_eq!(store.accept(Letter::new(1).arrival()).await.unwrap(), Accepted::Known);
+
+    let lost = record(&store, ReceiptId(2)).await.dispatches.remove(0);
+    assert_eq!((lost.dispatch.state, lost.dispatch.due_at), (DispatchState::Waiting, Some(at(1_000))));
+    assert_eq!((lost.history[0].number, lost.history[0].result), (1, AttemptResult::Lost));
+    assert!(!finish(&store, claimed[1].lease, Verdict::Done).await, "the process that held it is gone");
+    assert_eq!(claim_ids(&store, "log", 9, 2_000).await, [2, 3]);
+    let stats = stats(&store).await;
+    assert_eq!((stats.handlers[0].waiting, stats.handlers[0].claimed, stats.handlers[0].done), (0, 2, 1));
+}
+
+#[tokio::test]
+async fn the_number_of_a_removed_receipt_does_not_come_back() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("inbox.db");
+    let store = Sqlite::open(Options::new(&path)).unwrap();
+    accept(&store, &Letter { owed: vec![], ..Letter::new(1) }).await;
+    assert_eq!(store.purge(at(9_000), 9).await.unwrap().receipts, 1);
+    store.close().await.unwrap();
+    let store = Sqlite::open(Options::new(&path)).unwrap();
+    assert_eq!(accept(&store, &Letter::new(2)).await, ReceiptId(2));
+}
+
+#[tokio::test]
+async fn one_server_is_alone_and_commands_work_beside_it() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("inbox.db");
+    let server = Sqlite::open(Options::new(&path)).unwrap();
+    let id = accept(&server, &Letter::new(1)).await;
+    let claimed = claim(&server, "log", 9, 2_000).await.remove(0);
+    check_refused(Options::new(&path), "another server has it open (it holds `{home}/inbox.db.lock`)", home.path());
+
+    let command = Sqlite::open(Options::new(&path).shared()).unwrap();
+    assert_eq!(record(&command, id).await.dispatches[0].dispatch.state, DispatchState::Claimed);
+    assert!(finish(&server, claimed.lease, Verdict::Done).await);
+    let replay = Replay::Receipt { id, handlers: super::owing(&[("log", false)]) };
+    assert_eq!(command.replay(&replay, at(3_000)).await.unwrap(), 1);
+    command.close().await.unwrap();
+    assert_eq!(claim_ids(&server, "log", 9, 3_000).await, [1]);
+    drop(server);
+    Sqlite::open(Options::new(&path)).unwrap();
+}
+
+#[tokio::test]
+async fn the_file_is_private_and_its_directory_is_made() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("deep/down/inbox.db");
+    let store = Sqlite::open(Options::new(&path)).unwrap();
+    accept(&store, &Letter::new(1)).await;
+    for file in fs::read_dir(path.parent().unwrap()).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.file_name());
+    }
+}
+
+#[test]
+fn what_cannot_be_a_store_is_refused_in_words() {
+    let home = tempfile::tempdir().unwrap();
+    let at = |name: &str| home.path().join(name);
+    fs::write(at("letter.txt"), "Dear Sir or Madam, this is no database. ".repeat(50)).unwrap();
+    Connection::open(at("other.db")).unwrap().execute_batch("CREATE TABLE cakes (name TEXT)").unwrap();
+    Sqlite::open(Options::new(at("newer.db"))).unwrap();
+    Connection::open(at("newer.db")).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    fs::create_dir(at("directory")).unwrap();
+
+    for (options, expected) in [
+        (Options::new(at("letter.txt")), "`{home}/letter.txt`: the file is not a SQLite database"),
+        (Options::new(at("other.db")), "`{home}/other.db`: the file is a SQLite database of another program"),
+        (Options::new(at("newer.db")), "`{home}/newer.db`: a newer version of `asc-webhooks` has changed it (its schema is 99,"),
+        (Options::new(at("directory")), "`{home}/directory`: it is not a regular file"),
+        (Options::new(at("letter.txt/inbox.db")), "cannot make the directory `{home}/letter.txt` for the store"),
+        (Options::new(at("none.db")).shared(), "`{home}/none.db`: there is no store yet"),
+    ] {
+        check_refused(options, expected, home.path());
+    }
+    assert!(!at("none.db").exists());
+    assert!(fs::read_to_string(at("letter.txt")).unwrap().starts_with("Dear Sir"));
+}
+
+#[track_caller]
+fn check_refused(options: Options, expected: &str, home: &Path) {
+    let error = Sqlite::open(options).unwrap_err();
+    let expected = expected.replace("{home}", home.canonicalize().unwrap().to_str().unwrap());
+    assert!(!error.is_fatal());
+    assert!(error.to_string().contains(&expected), "{error}\nexpected\n{expected}");
+}
+
+#[tokio::test]
+async fn a_migration_that_is_cut_off_did_not_happen() {
+    let home = tempfile::tempdir().unwrap();
+    let connection = Connection::open(home.path().join("inbox.db")).unwrap();
+    connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    connection.execute_batch(FIRST_MIGRATION).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    connection.cache_flush().unwrap();
+    // The files at this moment are what a process leaves that is killed.
+    let left = tempfile::tempdir().unwrap();
+    for name in ["inbox.db", "inbox.db-wal"] {
+        fs::copy(home.path().join(name), left.path().join(name)).unwrap();
+    }
+    assert!(fs::metadata(left.path().join("inbox.db-wal")).unwrap().len() > 4_096, "something of it was written");
+    let store = Sqlite::open(Options::new(left.path().join("inbox.db"))).unwrap();
+    accept(&store, &Letter::new(1)).await;
+}
+
+#[tokio::test]
+async fn what_another_process_holds_up_is_refused_and_not_half_kept() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("inbox.db");
+    let store = Sqlite::open(Options::new(&path).patience(Duration::from_millis(20))).unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = store.accept(Letter::new(1).arrival()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Busy(_)), "{error}");
+    assert_eq!(stats(&store).await.receipts, 0);
+    other.execute_batch("ROLLBACK").unwrap();
+    accept(&store, &Letter::new(1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_fit_in_the_queue_is_refused_at_once() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("inbox.db");
+    let store = Arc::new(Sqlite::open(Options::new(&path).patience(Duration::from_mins(1))).unwrap());
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut senders = tokio::task::JoinSet::new();
+    for number in 0..6_000 {
+        let store = store.clone();
+        senders.spawn(async move { store.accept(Letter::new(number).arrival()).await });
+    }
+    // While nothing can be written, the only answers are refusals.
+    let refused = senders.join_next().await.unwrap().unwrap().unwrap_err();
+    assert!(matches!(refused, StoreError::Busy(_)), "{refused}");
+    other.execute_batch("ROLLBACK").unwrap();
+    let kept = senders.join_all().await.into_iter().flatten().count();
+    assert!(kept >= 4_096, "{kept}");
+    assert_eq!(stats(&*store).await.receipts, kept as u64);
+}
+
+#[tokio::test]
+async fn a_caller_who_goes_away_changes_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(Options::new(home.path().join("inbox.db"))).unwrap();
+    let mut call = store.accept(Letter::new(1).arrival());
+    // Polled once, so it is queued; then dropped, answered or not.
+    let _answered_or_not = futures_util::poll!(&mut call);
+    drop(call);
+    assert_eq!(store.accept(Letter::new(1).arrival()).await.unwrap(), Accepted::Known);
+}

@@ -1,0 +1,313 @@
+//! The rules of the house that a machine can check: who may name whom, how long a file may be, what must be documented.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use asc_webhooks::{event::EventKind, telemetry::metrics};
+use syn::visit::Visit;
+
+/// The rooms, lowest floor first, each with the rooms it may name (besides itself). `src/README.md` shows the same table.
+const MAY_NAME: &[(&str, &[&str])] = &[
+    ("secret", &[]),
+    ("clock", &[]),
+    ("shutdown", &[]),
+    ("http_client", &["secret"]),
+    ("signature", &["secret"]),
+    ("event", &["signature"]),
+    ("handler", &["event", "signature", "secret", "clock", "shutdown", "http_client"]),
+    ("inbox", &["event", "signature", "secret", "clock", "shutdown"]),
+    ("config", &["event", "signature", "secret", "clock", "shutdown"]),
+    ("telemetry", &["config", "inbox", "event", "secret"]),
+    ("asc", &["config", "event", "signature", "secret", "clock", "http_client"]),
+    ("intake", &["telemetry", "handler", "inbox", "event", "signature", "clock"]),
+    ("worker", &["telemetry", "handler", "inbox", "config", "event", "clock", "shutdown"]),
+    ("server", &["intake", "telemetry", "handler", "inbox", "config", "event", "signature", "secret", "clock", "shutdown"]),
+    ("sandbox", &["event", "signature", "secret", "clock", "shutdown", "http_client"]),
+    (
+        "app",
+        &[
+            "server",
+            "worker",
+            "intake",
+            "telemetry",
+            "handler",
+            "inbox",
+            "config",
+            "event",
+            "signature",
+            "secret",
+            "clock",
+            "shutdown",
+            "http_client",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "app",
+            "server",
+            "worker",
+            "intake",
+            "telemetry",
+            "handler",
+            "inbox",
+            "config",
+            "event",
+            "signature",
+            "secret",
+            "clock",
+            "shutdown",
+            "http_client",
+        ],
+    ),
+];
+
+/// What only some rooms may name: a crate or a path, and the rooms (or files) that may.
+const RESERVED: &[(&str, &[&str])] = &[
+    ("axum", &["server", "sandbox", "app"]),
+    ("rusqlite", &["inbox/sqlite"]),
+    ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("comfy_table", &["cli"]),
+    ("anyhow", &["cli", "main.rs"]),
+    ("reqwest", &["http_client", "asc", "handler/forward"]),
+    ("minijinja", &["handler"]),
+    ("p256", &["asc", "sandbox"]),
+    ("std::env", &["config/load", "cli"]),
+];
+
+const LONGEST_FILE: usize = 400;
+
+struct Source {
+    /// Below `src`, with `/`.
+    path: String,
+    text: String,
+}
+
+impl Source {
+    fn room(&self) -> &str {
+        let first = self.path.split('/').next().unwrap_or(&self.path);
+        first.strip_suffix(".rs").unwrap_or(first)
+    }
+
+    fn is_test(&self) -> bool {
+        self.path.ends_with("/tests.rs") || self.path.contains("/tests/")
+    }
+
+    /// The lines before the tests that stand at a file's end.
+    fn own_lines(&self) -> usize {
+        self.text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).count()
+    }
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files(below: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![below.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_string_lossy().ends_with(ending) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn sources() -> Vec<Source> {
+    let src = root().join("src");
+    files(&src, ".rs")
+        .into_iter()
+        .map(|path| Source {
+            text: fs::read_to_string(&path).unwrap(),
+            path: path.strip_prefix(&src).unwrap().to_string_lossy().replace('\\', "/"),
+        })
+        .collect()
+}
+
+/// Every path that a file names outside of its tests, `use` trees spelled out.
+#[derive(Default)]
+struct Named(BTreeSet<String>);
+
+impl Named {
+    fn of(source: &Source) -> BTreeSet<String> {
+        let file = syn::parse_file(&source.text).unwrap_or_else(|error| panic!("{}: {error}", source.path));
+        let mut named = Self::default();
+        named.visit_file(&file);
+        named.0
+    }
+
+    fn tree(&mut self, prefix: &str, tree: &syn::UseTree) {
+        let below = |name: &syn::Ident| if prefix.is_empty() { name.to_string() } else { format!("{prefix}::{name}") };
+        match tree {
+            syn::UseTree::Path(path) => self.tree(&below(&path.ident), &path.tree),
+            syn::UseTree::Name(name) => drop(self.0.insert(below(&name.ident))),
+            syn::UseTree::Rename(name) => drop(self.0.insert(below(&name.ident))),
+            syn::UseTree::Glob(_) => drop(self.0.insert(prefix.to_owned())),
+            syn::UseTree::Group(group) => group.items.iter().for_each(|item| self.tree(prefix, item)),
+        }
+    }
+}
+
+fn is_for_tests(attributes: &[syn::Attribute]) -> bool {
+    attributes.iter().any(|attribute| {
+        attribute.path().is_ident("cfg") && attribute.parse_args::<syn::Path>().is_ok_and(|path| path.is_ident("test"))
+    })
+}
+
+impl<'ast> Visit<'ast> for Named {
+    fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
+        if !is_for_tests(&module.attrs) {
+            syn::visit::visit_item_mod(self, module);
+        }
+    }
+
+    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        self.tree("", &item.tree);
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let segments: Vec<_> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        self.0.insert(segments.join("::"));
+        syn::visit::visit_path(self, path);
+    }
+}
+
+#[track_caller]
+fn none(what: &str, found: &[String]) {
+    assert!(found.is_empty(), "{what}:\n  {}", found.join("\n  "));
+}
+
+#[test]
+fn a_room_names_only_rooms_below_it() {
+    let table: BTreeMap<_, _> = MAY_NAME.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for source in sources().iter().filter(|source| !source.is_test() && !matches!(source.path.as_str(), "lib.rs" | "main.rs")) {
+        let Some(allowed) = table.get(source.room()) else {
+            wrong.push(format!("{}: the room `{}` is not in the table", source.path, source.room()));
+            continue;
+        };
+        for path in Named::of(source) {
+            let Some(target) = path.strip_prefix("crate::").map(|rest| rest.split("::").next().unwrap_or(rest)) else { continue };
+            if target != source.room() && table.contains_key(target) && !allowed.contains(&target) {
+                wrong.push(format!("{}: names `{path}`, but `{}` may not name `{target}`", source.path, source.room()));
+            }
+        }
+    }
+    none("imports that run up the house", &wrong);
+}
+
+#[test]
+fn the_table_of_rooms_has_no_way_up() {
+    let floors: Vec<_> = MAY_NAME.iter().map(|(room, _)| *room).collect();
+    for (floor, (room, allowed)) in MAY_NAME.iter().enumerate() {
+        for target in *allowed {
+            assert!(floors[..floor].contains(target), "`{room}` may name `{target}`, which is not below it");
+        }
+    }
+}
+
+#[test]
+fn reserved_crates_stay_in_their_rooms() {
+    let mut wrong = Vec::new();
+    for source in sources().iter().filter(|source| !source.is_test()) {
+        for path in Named::of(source) {
+            for (reserved, rooms) in RESERVED {
+                let names_it = path == *reserved || path.starts_with(&format!("{reserved}::"));
+                let may = rooms.iter().any(|room| source.path.starts_with(room));
+                if names_it && !may {
+                    wrong.push(format!("{}: names `{path}`, which only {} may", source.path, rooms.join(", ")));
+                }
+            }
+        }
+    }
+    none("crates outside their rooms", &wrong);
+}
+
+#[test]
+fn only_verification_and_apples_api_make_something_authentic() {
+    let makers: Vec<_> = sources()
+        .into_iter()
+        .filter(|source| !source.is_test() && source.text.contains("Authentic::fetched("))
+        .map(|source| source.path)
+        .filter(|path| path != "asc/delivery.rs")
+        .collect();
+    none("a third way in", &makers);
+}
+
+#[test]
+fn every_file_says_what_it_is_for_and_is_short() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        if !source.text.starts_with("//!") {
+            wrong.push(format!("{}: does not open with `//!`", source.path));
+        }
+        let lines = source.own_lines();
+        if lines > LONGEST_FILE {
+            wrong.push(format!("{}: {lines} lines, more than {LONGEST_FILE}", source.path));
+        }
+    }
+    none("files", &wrong);
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    let marks = ["TODO", "FIXME", "todo!(", "unimplemented!(", "#[ignore", "#[allow("];
+    let mut wrong = Vec::new();
+    for path in [files(&root().join("src"), ".rs"), files(&root().join("tests"), ".rs")].concat() {
+        if path.ends_with("tidy.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        wrong.extend(marks.iter().filter(|mark| text.contains(**mark)).map(|mark| format!("{}: {mark}", path.display())));
+    }
+    none("marks", &wrong);
+}
+
+#[test]
+fn every_kind_has_a_fixture() {
+    for kind in EventKind::ALL {
+        let path = root().join(format!("tests/fixtures/events/{}.json", kind.as_str()));
+        assert!(path.is_file(), "{} is missing", path.display());
+    }
+}
+
+#[test]
+fn the_map_is_short_and_names_every_room_and_the_whole_table() {
+    let map = fs::read_to_string(root().join("src/README.md")).unwrap();
+    assert!(map.lines().count() <= 250, "the map has {} lines", map.lines().count());
+    for (room, allowed) in MAY_NAME {
+        let row = format!("| `{room}` | {} |", if allowed.is_empty() { "–".to_owned() } else { allowed.join(" · ") });
+        assert_eq!(map.matches(&row).count(), 1, "the map's import table should hold this row once:\n{row}");
+    }
+}
+
+#[test]
+fn the_top_level_is_the_card() {
+    let known = ["Cargo.toml", "Cargo.lock", "src", "config", "tests", "Dockerfile", "README.md", "LICENSE-MIT", "LICENSE-APACHE"];
+    let made = ["target", "data"];
+    for entry in fs::read_dir(root()).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let expected = name.starts_with('.') || known.contains(&name.as_str()) || made.contains(&name.as_str());
+        assert!(expected, "`{name}` does not belong at the top level");
+    }
+}
+
+#[test]
+fn every_metric_is_documented() {
+    let operations = fs::read_to_string(root().join("src/docs/operations.md")).unwrap();
+    for metric in metrics::ALL {
+        let name = metric.name;
+        assert!(operations.contains(&format!("| `{name}` |")), "`{name}` has no row in src/docs/operations.md");
+    }
+}
