@@ -27,6 +27,7 @@ mod build_beta_detail;
 mod build_upload;
 pub(crate) mod canonical;
 mod data;
+pub mod details;
 mod document;
 pub(crate) mod json;
 mod kind;
@@ -48,6 +49,7 @@ pub use self::{
     beta_feedback::BetaFeedback,
     build_beta_detail::BuildBetaDetail,
     build_upload::BuildUpload,
+    details::Details,
     json::Malformed,
     kind::{EventKind, FamilyName},
     marketplace::{Marketplace, MarketplaceChange},
