@@ -10,6 +10,7 @@ use axum::Router;
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
 use crate::{
+    asc,
     clock::{Clock, SystemClock},
     config::{self, Config, Loaded, Order, Problem, Problems, StoreUrl},
     handler::{
@@ -48,6 +49,7 @@ pub struct App {
     clock: Arc<dyn Clock>,
     work: Arc<Notify>,
     figures: Exposition,
+    asc: Option<Arc<asc::Client>>,
     shutdown: Shutdown,
 }
 
@@ -76,6 +78,7 @@ impl App {
     ) -> Result<Self, AppError> {
         let (config, shutdown, work) = (&loaded.config, Shutdown::new(), Arc::new(Notify::new()));
         let (lanes, routes) = assemble(loaded, registry)?;
+        let asc = client(loaded, Arc::clone(&clock))?;
         // The receiver keeps handles on its figures, so there must be something to record them.
         let figures = metrics::install()?;
         let intake = Arc::new(Intake::new(Arc::clone(&store), routes, Arc::clone(&clock), Arc::clone(&work)));
@@ -83,7 +86,7 @@ impl App {
         let (into, on, by) = (Arc::clone(&intake), Arc::clone(&store), Arc::clone(&clock));
         let receiver = Receiver::new(&config.endpoints, &config.server, into, on, by, &shutdown);
         let config = ArcSwap::from_pointee(config.clone());
-        Ok(Self { config, store, intake, receiver, worker, clock, work, figures, shutdown })
+        Ok(Self { config, store, intake, receiver, worker, clock, work, figures, asc, shutdown })
     }
 
     /// The public routes: the endpoints and the health checks, to be nested or merged into an axum application of one's own.
@@ -96,6 +99,11 @@ impl App {
     /// The way in for authentic bytes that did not come over the public routes.
     pub fn intake(&self) -> &Intake {
         &self.intake
+    }
+
+    /// The way to ask App Store Connect, if there is a key. All who ask share it, and with it the pace.
+    pub fn asc(&self) -> Option<&Arc<asc::Client>> {
+        self.asc.as_ref()
     }
 
     /// Where receipts are kept.
@@ -197,12 +205,27 @@ pub struct Running {
     task: JoinHandle<Result<(), StoreError>>,
 }
 
-/// Everything that is wrong with the handlers of a configuration, or nothing.
+/// Everything that is wrong with the handlers of a configuration and its key for App Store Connect, or nothing.
 ///
 /// # Errors
 /// The problems, all of them.
 pub fn check(loaded: &Loaded, registry: &Registry) -> Result<(), Problems> {
-    assemble(loaded, registry).map(drop)
+    outgoing(loaded)?;
+    let found = [assemble(loaded, registry).map(drop), client(loaded, Arc::new(SystemClock::new())).map(drop)];
+    let problems: Vec<Problem> = found.into_iter().filter_map(Result::err).flat_map(|found| found.problems).collect();
+    if problems.is_empty() { Ok(()) } else { Err(Problems::from(problems)) }
+}
+
+/// The way to ask App Store Connect as configured; none without a key.
+///
+/// # Errors
+/// When the key cannot be used.
+pub fn client(loaded: &Loaded, clock: Arc<dyn Clock>) -> Result<Option<Arc<asc::Client>>, Problems> {
+    let Some(asc) = &loaded.config.asc else { return Ok(None) };
+    let client = asc::Client::configured(asc, &outgoing(loaded)?, clock);
+    client
+        .map(|client| Some(Arc::new(client)))
+        .map_err(|error| Problems::from(loaded.origins.problem_text(error.key, error.reason, None)))
 }
 
 fn assemble(loaded: &Loaded, registry: &Registry) -> Result<(Vec<Lane>, Routes), Problems> {

@@ -45,6 +45,7 @@ pub use self::{
 use self::{pace::Pace, refusal::Redactor, token::Tokens};
 use crate::{
     clock::Clock,
+    config,
     http_client::{HttpClient, Outgoing, Reach},
     secret::Secret,
 };
@@ -107,6 +108,20 @@ impl Client {
             settings,
             clock,
         })
+    }
+
+    /// Prepares a client as configured. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// Which key of the section is wrong, and what is wrong with it.
+    pub fn configured(asc: &config::Asc, outgoing: &Outgoing, clock: Arc<dyn Clock>) -> Result<Self, NotUsable> {
+        let credentials = match &asc.issuer_id {
+            Some(issuer_id) => Credentials::team(&asc.key_id, issuer_id, &asc.private_key),
+            None => Credentials::individual(&asc.key_id, &asc.private_key),
+        };
+        let credentials = credentials.map_err(|error| NotUsable { key: error.key(), reason: error.to_string() })?;
+        let client = Self::new(credentials, Settings::new(asc.base_url.clone()), outgoing, clock);
+        client.map_err(|error| NotUsable { key: "asc.base_url", reason: error.to_string() })
     }
 
     /// The address of the API.
@@ -226,6 +241,16 @@ impl Client {
             Some(Duration::try_from(until.duration_since(self.clock.now())).unwrap_or_default())
         })
     }
+}
+
+/// Why App Store Connect cannot be asked as configured.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{key}`: {reason}")]
+pub struct NotUsable {
+    /// The key of the configuration that is wrong.
+    pub key: &'static str,
+    /// What is wrong with it.
+    pub reason: String,
 }
 
 /// A request to be made.

@@ -3,7 +3,7 @@
 use std::{error::Error, fmt, io, process::ExitCode};
 
 use super::output;
-use crate::config::Problems;
+use crate::{asc, config::Problems};
 
 /// The codes, as `--help` shows them.
 pub(super) const EXIT_CODES: &str = "\
@@ -12,10 +12,21 @@ Exit codes:
   1  it failed, or the configuration has problems
   2  the command was not understood
   3  there is nothing by that name or number
-  4  the server, the store or the receiver could not be reached, or said no";
+  4  the server, the store, the receiver or App Store Connect could not be reached, or said no";
 
 /// What a command comes to.
 pub(super) type Outcome = Result<(), Failure>;
+
+/// How it ends when App Store Connect was asked in vain.
+pub(super) fn asked(error: asc::Error) -> Failure {
+    let hint = error.hint();
+    let failure = if error.status() == Some(404) {
+        Failure { code: 3, error: error.into(), hint: None }
+    } else {
+        Failure::unreachable(error)
+    };
+    failure.hint(hint)
+}
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]

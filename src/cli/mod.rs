@@ -13,13 +13,16 @@ mod init;
 mod output;
 mod send;
 mod serve;
+mod webhooks;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Args, Parser, Subcommand};
 
 use self::failure::{Failure, Outcome};
 use crate::{
+    app, asc,
+    clock::SystemClock,
     config::{self, Flag, Loaded, Problems, Sources},
     handler::Registry,
     inbox::sqlite::{Options, Sqlite},
@@ -63,6 +66,8 @@ enum Command {
     Send(send::Arguments),
     #[command(subcommand)]
     Events(events::Command),
+    #[command(subcommand)]
+    Webhooks(webhooks::Command),
     Healthcheck(healthcheck::Arguments),
     Completions(completions::Arguments),
 }
@@ -93,6 +98,17 @@ impl Setup<'_> {
         config::load(&self.sources(Vec::new()))
     }
 
+    /// Loads the configuration, and prepares to ask App Store Connect.
+    fn client(&self) -> Result<(Loaded, Arc<asc::Client>), Failure> {
+        let loaded = self.load()?;
+        let client = app::client(&loaded, Arc::new(SystemClock::new()))?;
+        let client = client.ok_or_else(|| {
+            let hint = "write `[asc]` with `key_id` and `private_key` into the configuration; an issuer's id too for a team's key";
+            Failure::new("there is no key for App Store Connect").hint(hint.to_owned())
+        })?;
+        Ok((loaded, client))
+    }
+
     /// Loads the configuration, and opens its store beside a server that may be running.
     fn open(&self) -> Result<(Loaded, Sqlite), Failure> {
         let loaded = self.load()?;
@@ -110,6 +126,7 @@ fn run(arguments: &Arguments, registry: &Registry) -> Outcome {
         Command::Check(arguments) => check::run(&setup, arguments),
         Command::Send(arguments) => block_on(send::run(&setup, arguments))?,
         Command::Events(command) => block_on(events::run(&setup, command))?,
+        Command::Webhooks(command) => block_on(webhooks::run(&setup, command))?,
         Command::Healthcheck(arguments) => block_on(healthcheck::run(&setup, arguments))?,
         Command::Completions(arguments) => completions::run(arguments),
     }

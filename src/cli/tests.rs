@@ -41,7 +41,7 @@ fn help_reads_well() {
             pages.push((format!("help_{name}_{}", inner.get_name()), inner.render_help().to_string()));
         }
     }
-    assert_eq!(pages.len(), 14, "the program, its commands, and those of `events`");
+    assert!(pages.len() >= 16, "the program, its commands, and those of `events` and `webhooks`: {}", pages.len());
     for (name, help) in pages {
         insta::assert_snapshot!(name, help);
     }

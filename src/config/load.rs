@@ -10,7 +10,7 @@ use std::{
 use toml::{Table, Value};
 
 use super::{
-    Admin, Config, Endpoint, Handler, Outgoing, Server, Store, Telemetry,
+    Admin, Asc, Config, Endpoint, Handler, Outgoing, Server, Store, Telemetry,
     endpoint::{self, Exposure},
     error::{Origin, Problem, Problems},
     handler,
@@ -111,6 +111,7 @@ pub(super) fn settle(
     let server = root.section("server").and_then(Server::settle);
     let endpoints = root.tables("endpoint");
     let store = root.section("store").and_then(Store::settle);
+    let asc = root.section("asc").and_then(Asc::settle);
     let admin = root.section("admin").and_then(|section| Admin::settle(section, public));
     let telemetry = root.section("telemetry").and_then(Telemetry::settle);
     let outgoing = root.section("outgoing").map(Outgoing::settle);
@@ -135,7 +136,7 @@ pub(super) fn settle(
         let endpoints = endpoints.into_iter().map(|(_, endpoint)| endpoint).collect();
         let handlers = handlers.into_iter().map(|(_, handler)| handler).collect();
         let (server, store, admin) = (server?, store?, admin?);
-        Some(Config { server, endpoints, store, admin, telemetry: telemetry?, outgoing: outgoing?, handlers })
+        Some(Config { server, endpoints, store, asc, admin, telemetry: telemetry?, outgoing: outgoing?, handlers })
     })();
     match config {
         Some(config) if problems.is_empty() => Ok((Loaded { config, warnings, origins, file }, schema)),

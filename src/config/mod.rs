@@ -6,6 +6,7 @@
 //! words, through [`Origins::problem`].
 
 mod admin;
+mod asc;
 mod endpoint;
 mod error;
 mod handler;
@@ -21,6 +22,7 @@ mod telemetry;
 
 pub use self::{
     admin::Admin,
+    asc::Asc,
     endpoint::{Endpoint, EndpointKind, EndpointSecret},
     error::{Origin, Problem, Problems},
     handler::{Handler, Order, RetrySchedule},
@@ -32,6 +34,8 @@ pub use self::{
     telemetry::{LogFormat, Telemetry},
 };
 
+use url::Url;
+
 /// Everything the program is told.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -41,6 +45,8 @@ pub struct Config {
     pub endpoints: Vec<Endpoint>,
     /// Where receipts are kept.
     pub store: Store,
+    /// The key that App Store Connect is asked with; without it, it is not asked.
+    pub asc: Option<Asc>,
     /// The operator's listener.
     pub admin: Admin,
     /// Logs.
@@ -52,9 +58,21 @@ pub struct Config {
 }
 
 impl Config {
+    /// The address that Apple is given for an endpoint, if the public address of this server is known.
+    pub fn url_of(&self, endpoint: &Endpoint) -> Option<Url> {
+        let mut url = self.server.public_url.clone()?;
+        let path = format!("{}{}", url.path().trim_end_matches('/'), endpoint.path);
+        url.set_path(&path);
+        Some(url)
+    }
+
     /// The keys that `new` says otherwise and that are only read when the program starts.
     pub fn waiting_for_restart(&self, new: &Self) -> Vec<&'static str> {
         let token = |config: &Self| config.admin.token.as_ref().map(|token| token.expose().to_owned());
+        let asc = |config: &Self| {
+            let asc = config.asc.clone()?;
+            Some((asc.key_id, asc.issuer_id, asc.private_key.expose().to_owned(), asc.base_url))
+        };
         let differs = [
             ("server.listen", self.server.listen != new.server.listen),
             ("server.max_body", self.server.max_body != new.server.max_body),
@@ -64,9 +82,11 @@ impl Config {
             ("server.max_connections", self.server.max_connections != new.server.max_connections),
             ("server.max_in_flight", self.server.max_in_flight != new.server.max_in_flight),
             ("server.shutdown_grace", self.server.shutdown_grace != new.server.shutdown_grace),
+            ("server.public_url", self.server.public_url != new.server.public_url),
             ("store.url", self.store.url != new.store.url),
             ("store.retention", self.store.retention != new.store.retention),
             ("store.reserve", self.store.reserve != new.store.reserve),
+            ("asc", asc(self) != asc(new)),
             ("admin.listen", self.admin.listen != new.admin.listen),
             ("admin.token", token(self) != token(new)),
             ("telemetry.log", self.telemetry.log != new.telemetry.log),
@@ -78,9 +98,9 @@ impl Config {
     /// What runs after `new` was loaded again: all of it but the sections that are only read when the program starts.
     #[must_use]
     pub fn reloaded(&self, new: &Self) -> Self {
-        let (server, store) = (self.server.clone(), self.store.clone());
+        let (server, store, asc) = (self.server.clone(), self.store.clone(), self.asc.clone());
         let (admin, telemetry) = (self.admin.clone(), self.telemetry.clone());
-        Self { server, store, admin, telemetry, ..new.clone() }
+        Self { server, store, asc, admin, telemetry, ..new.clone() }
     }
 }
 

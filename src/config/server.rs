@@ -2,7 +2,9 @@
 
 use std::{net::SocketAddr, num::NonZeroUsize, ops::RangeInclusive, time::Duration};
 
-use super::{section::Section, setting::Size};
+use url::Url;
+
+use super::{asc::WebAddress, section::Section, setting::Size};
 
 const BODY_SIZES: RangeInclusive<u64> = 1 << 10..=64 << 20;
 
@@ -11,6 +13,8 @@ const BODY_SIZES: RangeInclusive<u64> = 1 << 10..=64 << 20;
 pub struct Server {
     /// The address to listen on.
     pub listen: SocketAddr,
+    /// The address under which Apple reaches the listener, without the endpoints' paths.
+    pub public_url: Option<Url>,
     /// The most bytes a body may have.
     pub max_body: usize,
     /// How long the head of a request may take to arrive.
@@ -30,6 +34,7 @@ pub struct Server {
 impl Server {
     pub(super) fn settle(mut section: Section<'_, '_>) -> Option<Self> {
         let listen = section.required("listen");
+        let public_url = section.optional("public_url").map(|WebAddress(url)| url);
         let max_body = section.required("max_body").and_then(|size| body_size(&mut section, size));
         let head_timeout = section.required("head_timeout");
         let body_timeout = section.required("body_timeout");
@@ -40,6 +45,7 @@ impl Server {
         section.finish();
         Some(Self {
             listen: listen?,
+            public_url,
             max_body: max_body?,
             head_timeout: head_timeout?,
             body_timeout: body_timeout?,

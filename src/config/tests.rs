@@ -100,6 +100,11 @@ fn a_full_file_settles_as_written() {
     assert_eq!((secrets[1].label.as_str(), secrets[1].secret.expose()), ("old", "an-old-secret-that-is-long-enough"));
     assert_eq!(secrets[1].not_after, Some("2027-01-31T00:00:00Z".parse().unwrap()));
     assert_eq!(config.endpoints[1].secrets[0].label, "1");
+    let url = config.url_of(&config.endpoints[0]).unwrap();
+    assert_eq!(url.as_str(), "https://hooks.example.com/webhooks/apple/my-app");
+    let asc = config.asc.as_ref().unwrap();
+    assert_eq!((asc.key_id.as_str(), asc.base_url.as_str()), ("2X9R4HXF34", "http://127.0.0.1:8089/"));
+    assert_eq!(asc.issuer_id.as_deref(), Some("57246542-96fe-1a63-e053-0824d011072a"));
     let bot = &config.handlers[0];
     assert_eq!(bot.retry, RetrySchedule { delays: vec![Duration::from_secs(1), Duration::from_mins(1)], jitter: 0.5 });
     assert_eq!((bot.timeout, bot.concurrency, bot.order), (Duration::from_secs(5), 2, Order::Subject));
@@ -286,4 +291,23 @@ fn a_password_in_a_url_is_not_shown() {
     let told = load_text(&text, &[]).unwrap_err().to_string();
     assert!(told.contains("store.url: found a URL with a user or a password in it"), "{told}");
     assert!(!told.contains("canary"), "{told}");
+}
+
+#[track_caller]
+fn check_asc(section: &str, expected: &[&str]) {
+    let loaded = load_text(&format!("{SMALLEST}\n[asc]\n{section}"), &[]);
+    let found = loaded.err().map(|found| found.problems).unwrap_or_default();
+    let keys: Vec<&str> = found.iter().map(|problem| problem.key.as_str()).collect();
+    assert_eq!(keys, expected, "{section}");
+}
+
+#[test]
+fn a_key_for_app_store_connect_is_whole_or_absent() {
+    check_asc("", &[]);
+    check_asc("key_id = \"2X9R4HXF34\"\nprivate_key = { env = \"OTHER_SECRET\" }", &[]);
+    check_asc("key_id = \"2X9R4HXF34\"", &["asc.private_key"]);
+    check_asc("private_key = { env = \"OTHER_SECRET\" }", &["asc.key_id"]);
+    check_asc("issuer_id = \"57246542-96fe-1a63-e053-0824d011072a\"", &["asc.key_id", "asc.private_key"]);
+    check_asc("base_url = \"http://api.example.com\"", &["asc.base_url"]);
+    check_asc("base_url = \"https://user:word@api.example.com\"", &["asc.base_url"]);
 }

@@ -245,6 +245,7 @@ mod tests {
             let second = Duration::from_secs(1);
             Limits::public(&config::Server {
                 listen: ([127, 0, 0, 1], 0).into(),
+                public_url: None,
                 max_body: 1,
                 head_timeout: second,
                 body_timeout: second,

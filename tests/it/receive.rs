@@ -46,6 +46,7 @@ impl Server {
     async fn start_with_body_timeout(limits: Limits, body_timeout: Duration) -> Self {
         let config = config::Server {
             listen: ([127, 0, 0, 1], 0).into(),
+            public_url: None,
             max_body: 1024 * 1024,
             head_timeout: LONG,
             body_timeout,

@@ -135,6 +135,17 @@ pub enum CredentialsError {
     Damaged,
 }
 
+impl CredentialsError {
+    /// The key of the configuration that is to be mended.
+    pub(super) fn key(&self) -> &'static str {
+        match self {
+            Self::NoKeyId => "asc.key_id",
+            Self::NoIssuerId => "asc.issuer_id",
+            Self::NotPem | Self::LineBreaks | Self::OtherThing { .. } | Self::OtherKey { .. } | Self::Damaged => "asc.private_key",
+        }
+    }
+}
+
 /// The tokens of one key, one after another.
 #[derive(Debug)]
 pub(super) struct Tokens {

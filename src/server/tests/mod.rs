@@ -42,6 +42,7 @@ impl Bench {
     fn with(change: impl FnOnce(&mut config::Server)) -> Self {
         let mut limits = config::Server {
             listen: ([127, 0, 0, 1], 0).into(),
+            public_url: None,
             max_body: MAX_BODY,
             head_timeout: Duration::from_secs(5),
             body_timeout: Duration::from_secs(10),
