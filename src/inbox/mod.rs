@@ -23,6 +23,7 @@ pub mod identity;
 pub mod memory;
 pub mod query;
 pub mod sqlite;
+pub mod wrapper;
 
 #[doc = include_str!("../docs/stores.md")]
 pub mod stores {}

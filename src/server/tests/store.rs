@@ -8,11 +8,7 @@ use std::sync::{
 use tokio::sync::Semaphore;
 
 use super::*;
-use crate::inbox::{
-    Accepted, Arrival, Claim, Claimed, Content, Finish, Identity, Owed, ReceiptId,
-    memory::Memory,
-    query::{Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
-};
+use crate::inbox::{Accepted, Arrival, memory::Memory, wrapper::Wrapper};
 
 /// What the store does when it is asked to keep something, or to prove that it could.
 #[derive(Clone, Debug)]
@@ -67,7 +63,11 @@ impl Moody {
 }
 
 #[async_trait::async_trait]
-impl Store for Moody {
+impl Wrapper for Moody {
+    fn inner(&self) -> &dyn Store {
+        &self.memory
+    }
+
     async fn accept(&self, arrival: Arrival) -> Result<Accepted, StoreError> {
         self.feel().await?;
         self.memory.accept(arrival).await
@@ -81,60 +81,5 @@ impl Store for Moody {
 
     fn retry_after(&self) -> Duration {
         Duration::from_secs(9)
-    }
-
-    async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
-        self.memory.claim(claim).await
-    }
-
-    async fn finish(&self, finish: Finish) -> Result<bool, StoreError> {
-        self.memory.finish(finish).await
-    }
-
-    async fn release_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
-        self.memory.release_expired(now).await
-    }
-
-    async fn next_due(&self, handlers: &[Arc<str>]) -> Result<Option<Timestamp>, StoreError> {
-        self.memory.next_due(handlers).await
-    }
-
-    async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError> {
-        self.memory.receipts(filter, page).await
-    }
-
-    async fn receipt(&self, id: ReceiptId) -> Result<Option<ReceiptRecord>, StoreError> {
-        self.memory.receipt(id).await
-    }
-
-    async fn replay(&self, replay: &Replay, now: Timestamp) -> Result<u64, StoreError> {
-        self.memory.replay(replay, now).await
-    }
-
-    async fn unparsed(&self, after: Option<ReceiptId>, limit: usize) -> Result<Vec<(ReceiptId, String, Bytes)>, StoreError> {
-        self.memory.unparsed(after, limit).await
-    }
-
-    async fn reparsed(
-        &self,
-        id: ReceiptId,
-        content: Content,
-        identity: Identity,
-        owed: Vec<Owed>,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.memory.reparsed(id, content, identity, owed, now).await
-    }
-
-    async fn stats(&self, now: Timestamp) -> Result<Stats, StoreError> {
-        self.memory.stats(now).await
-    }
-
-    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
-        self.memory.purge(before, limit).await
-    }
-
-    async fn close(&self) -> Result<(), StoreError> {
-        self.memory.close().await
     }
 }

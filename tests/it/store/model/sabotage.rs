@@ -1,17 +1,11 @@
 //! Stores that break one promise each.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-};
+use std::{collections::HashMap, sync::Mutex};
 
 use asc_webhooks::inbox::{
-    Accepted, Arrival, Claim, Claimed, Content, DispatchId, Finish, Identity, Owed, ReceiptId, Store, StoreError, Verdict,
-    query::{Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
+    Accepted, Arrival, Claim, Claimed, DispatchId, Finish, ReceiptId, Store, StoreError, Verdict, wrapper::Wrapper,
 };
 use async_trait::async_trait;
-use bytes::Bytes;
-use jiff::Timestamp;
 
 /// Which promise is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +43,11 @@ impl Sabotaged {
 }
 
 #[async_trait]
-impl Store for Sabotaged {
+impl Wrapper for Sabotaged {
+    fn inner(&self) -> &dyn Store {
+        &*self.store
+    }
+
     async fn accept(&self, mut arrival: Arrival) -> Result<Accepted, StoreError> {
         let count = {
             let mut accepted = self.accepted.lock().unwrap();
@@ -83,56 +81,5 @@ impl Store for Sabotaged {
             finish.verdict = Verdict::Retry { due_at: finish.started_at, error: "put back".into() };
         }
         self.store.finish(finish).await
-    }
-
-    async fn release_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
-        self.store.release_expired(now).await
-    }
-
-    async fn next_due(&self, handlers: &[Arc<str>]) -> Result<Option<Timestamp>, StoreError> {
-        self.store.next_due(handlers).await
-    }
-
-    async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError> {
-        self.store.receipts(filter, page).await
-    }
-
-    async fn receipt(&self, id: ReceiptId) -> Result<Option<ReceiptRecord>, StoreError> {
-        self.store.receipt(id).await
-    }
-
-    async fn replay(&self, replay: &Replay, now: Timestamp) -> Result<u64, StoreError> {
-        self.store.replay(replay, now).await
-    }
-
-    async fn unparsed(&self, after: Option<ReceiptId>, limit: usize) -> Result<Vec<(ReceiptId, String, Bytes)>, StoreError> {
-        self.store.unparsed(after, limit).await
-    }
-
-    async fn reparsed(
-        &self,
-        id: ReceiptId,
-        content: Content,
-        identity: Identity,
-        owed: Vec<Owed>,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.store.reparsed(id, content, identity, owed, now).await
-    }
-
-    async fn stats(&self, now: Timestamp) -> Result<Stats, StoreError> {
-        self.store.stats(now).await
-    }
-
-    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
-        self.store.purge(before, limit).await
-    }
-
-    async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.store.probe(now).await
-    }
-
-    async fn close(&self) -> Result<(), StoreError> {
-        self.store.close().await
     }
 }

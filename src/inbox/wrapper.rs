@@ -1,0 +1,155 @@
+//! A store around another store: measure, slow down or refuse what is asked of a store, without writing one.
+//!
+//! A [`Wrapper`] says which store is inside, and writes only those methods that are to do something else; all others go inside as
+//! they are. It is a [`Store`] by that, and can be wrapped again.
+
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::{
+    Accepted, Arrival, Claim, Claimed, Content, Finish, Identity, Owed, ReceiptId, Store, StoreError,
+    query::{Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
+};
+
+/// A [`Store`] that passes on to another whatever it does not do itself.
+///
+/// It owes its callers what every store owes them: a method that does more than pass on must still be one whole sentence. Do not
+/// use it to keep some receipts here and others there; that takes a store of your own.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use asc_webhooks::inbox::{Accepted, Arrival, Store, StoreError, memory::Memory, wrapper::Wrapper};
+///
+/// #[derive(Debug)]
+/// struct Counting {
+///     store: Memory,
+///     known: AtomicU64,
+/// }
+///
+/// #[async_trait::async_trait]
+/// impl Wrapper for Counting {
+///     fn inner(&self) -> &dyn Store {
+///         &self.store
+///     }
+///
+///     async fn accept(&self, arrival: Arrival) -> Result<Accepted, StoreError> {
+///         let accepted = self.inner().accept(arrival).await?;
+///         if accepted == Accepted::Known {
+///             self.known.fetch_add(1, Ordering::Relaxed);
+///         }
+///         Ok(accepted)
+///     }
+/// }
+///
+/// fn takes_any(_store: impl Store) {}
+/// takes_any(Counting { store: Memory::new(), known: AtomicU64::new(0) });
+/// ```
+#[async_trait]
+pub trait Wrapper: Debug + Send + Sync + 'static {
+    /// The store inside.
+    fn inner(&self) -> &dyn Store;
+
+    /// See [`Store::accept`].
+    async fn accept(&self, arrival: Arrival) -> Result<Accepted, StoreError> {
+        self.inner().accept(arrival).await
+    }
+
+    /// See [`Store::claim`].
+    async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
+        self.inner().claim(claim).await
+    }
+
+    /// See [`Store::finish`].
+    async fn finish(&self, finish: Finish) -> Result<bool, StoreError> {
+        self.inner().finish(finish).await
+    }
+
+    /// See [`Store::probe`].
+    async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.inner().probe(now).await
+    }
+
+    /// See [`Store::close`].
+    async fn close(&self) -> Result<(), StoreError> {
+        self.inner().close().await
+    }
+
+    /// See [`Store::retry_after`].
+    fn retry_after(&self) -> Duration {
+        self.inner().retry_after()
+    }
+}
+
+/// What a wrapper has no say in goes inside directly. To let wrappers have a say, give [`Wrapper`] the method too.
+#[async_trait]
+impl<W: Wrapper> Store for W {
+    async fn accept(&self, arrival: Arrival) -> Result<Accepted, StoreError> {
+        Wrapper::accept(self, arrival).await
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
+        Wrapper::claim(self, claim).await
+    }
+
+    async fn finish(&self, finish: Finish) -> Result<bool, StoreError> {
+        Wrapper::finish(self, finish).await
+    }
+
+    async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
+        Wrapper::probe(self, now).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        Wrapper::close(self).await
+    }
+
+    fn retry_after(&self) -> Duration {
+        Wrapper::retry_after(self)
+    }
+
+    async fn release_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.inner().release_expired(now).await
+    }
+
+    async fn next_due(&self, handlers: &[Arc<str>]) -> Result<Option<Timestamp>, StoreError> {
+        self.inner().next_due(handlers).await
+    }
+
+    async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError> {
+        self.inner().receipts(filter, page).await
+    }
+
+    async fn receipt(&self, id: ReceiptId) -> Result<Option<ReceiptRecord>, StoreError> {
+        self.inner().receipt(id).await
+    }
+
+    async fn replay(&self, replay: &Replay, now: Timestamp) -> Result<u64, StoreError> {
+        self.inner().replay(replay, now).await
+    }
+
+    async fn unparsed(&self, after: Option<ReceiptId>, limit: usize) -> Result<Vec<(ReceiptId, String, Bytes)>, StoreError> {
+        self.inner().unparsed(after, limit).await
+    }
+
+    async fn reparsed(
+        &self,
+        id: ReceiptId,
+        content: Content,
+        identity: Identity,
+        owed: Vec<Owed>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.inner().reparsed(id, content, identity, owed, now).await
+    }
+
+    async fn stats(&self, now: Timestamp) -> Result<Stats, StoreError> {
+        self.inner().stats(now).await
+    }
+
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+        self.inner().purge(before, limit).await
+    }
+}
