@@ -5,12 +5,17 @@
 //! - `nothing`: breaks no promise;
 //! - `acknowledge-first`: says that an event is kept before it is;
 //! - `synchronous-normal`: commits without waiting for the disk;
-//! - `share-one-worker`: takes on nothing new until all that was taken on is finished, whichever handler it is owed to.
+//! - `share-one-worker`: takes on nothing new until all that was taken on is finished, whichever handler it is owed to;
+//! - `select-then-insert`: asks whether an event is known, and then writes it, in two steps;
+//! - `trust-the-id`: takes every event for known whose id was seen before;
+//! - `write-behind`: says that an event is kept, writes it a moment later, and does not when it is asked to stop before;
+//! - `linger-at-the-end`: takes ten seconds to close its store.
 //!
 //! Each knows a handler kind `panic` that panics on every event, as a handler of somebody's own might. The fault tests run the twin to
 //! see that they would notice. It is built with the feature `sabotage` only, and never shipped.
 
 use std::{
+    collections::HashSet,
     path::PathBuf,
     sync::{
         Arc,
@@ -26,15 +31,17 @@ use asc_webhooks::{
     config::{self, Sources, StoreUrl},
     handler::{HandlerError, Registry, handler_fn},
     inbox::{
-        Accepted, Arrival, Claim, Claimed, Content, Finish, Identity, Owed, ReceiptId, Store, StoreError,
-        query::{Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
+        Accepted, Arrival, Claim, Claimed, Finish, Identity, ReceiptId, Store, StoreError,
         sqlite::{Options, Sqlite},
+        wrapper::Wrapper,
     },
     telemetry,
 };
 use async_trait::async_trait;
-use bytes::Bytes;
-use jiff::Timestamp;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::Mutex,
+};
 
 /// Which promise is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +50,14 @@ enum Sabotage {
     AcknowledgeFirst,
     SynchronousNormal,
     ShareOneWorker,
+    SelectThenInsert,
+    TrustTheId,
+    WriteBehind,
+    LingerAtTheEnd,
 }
+
+/// What is said of an event that nobody has written yet.
+const NEW: Accepted = Accepted::New { receipt: ReceiptId(0), same_id: false };
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -56,6 +70,10 @@ async fn main() -> anyhow::Result<()> {
         "acknowledge-first" => Sabotage::AcknowledgeFirst,
         "synchronous-normal" => Sabotage::SynchronousNormal,
         "share-one-worker" => Sabotage::ShareOneWorker,
+        "select-then-insert" => Sabotage::SelectThenInsert,
+        "trust-the-id" => Sabotage::TrustTheId,
+        "write-behind" => Sabotage::WriteBehind,
+        "linger-at-the-end" => Sabotage::LingerAtTheEnd,
         other => bail!("there is no sabotage `{other}`"),
     };
     let loaded = config::load(&Sources::of_process(Some(PathBuf::from(file))))?;
@@ -66,8 +84,14 @@ async fn main() -> anyhow::Result<()> {
     let StoreUrl::Sqlite(path) = &loaded.config.store.url else { bail!("the twin knows no other store than SQLite") };
     let options = Options::new(path).reserve(loaded.config.store.reserve);
     let options = if how == Sabotage::SynchronousNormal { options.synchronous_normal() } else { options };
-    let store = Twin { kept: Arc::new(Sqlite::open(options)?), how, under_way: Arc::default() };
-    let app = App::with_store(&loaded, &registry, Arc::new(store), Arc::new(SystemClock::new()))?;
+    let store = Twin::new(Sqlite::open(options)?, how);
+    let app = App::with_store(&loaded, &registry, store, Arc::new(SystemClock::new()))?;
+    let (shutdown, mut asked) = (app.shutdown().clone(), signal(SignalKind::terminate())?);
+    app.shutdown().spawn(async move {
+        if asked.recv().await.is_some() {
+            shutdown.begin();
+        }
+    });
     app.run().await?;
     Ok(())
 }
@@ -77,23 +101,83 @@ async fn main() -> anyhow::Result<()> {
 struct Twin {
     kept: Arc<Sqlite>,
     how: Sabotage,
-    under_way: Arc<AtomicUsize>,
+    under_way: AtomicUsize,
+    /// What was acknowledged and not written yet.
+    buffer: Mutex<Vec<Arrival>>,
+    /// The identities that are taken for known.
+    seen: Mutex<HashSet<String>>,
+}
+
+impl Twin {
+    fn new(kept: Sqlite, how: Sabotage) -> Arc<Self> {
+        let (buffer, seen) = Default::default();
+        let twin = Arc::new(Self { kept: Arc::new(kept), how, under_way: AtomicUsize::new(0), buffer, seen });
+        #[expect(clippy::disallowed_methods, reason = "nobody waits for it at the end: that is the sabotage")]
+        tokio::spawn(twin.clone().write_behind());
+        twin
+    }
+
+    /// Writes now and then what waits in the buffer. At the end of the program, what waits is forgotten.
+    async fn write_behind(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            let waiting = std::mem::take(&mut *self.buffer.lock().await);
+            for arrival in waiting {
+                drop(self.kept.accept(arrival).await);
+            }
+        }
+    }
+
+    /// Asks first whether an event is known, and writes it then, with nothing in the store to hold against it: between the two, another
+    /// may ask the same.
+    async fn select_then_insert(&self, mut arrival: Arrival, sameness: String) -> Result<Accepted, StoreError> {
+        if self.seen.lock().await.contains(&sameness) {
+            return Ok(Accepted::Known);
+        }
+        tokio::task::yield_now().await;
+        let number = self.under_way.fetch_add(1, Ordering::SeqCst);
+        arrival.identity = Identity::of_bytes("nobody else's", &number.to_be_bytes());
+        let accepted = self.kept.accept(arrival).await;
+        self.seen.lock().await.insert(sameness);
+        accepted
+    }
 }
 
 #[async_trait]
-impl Store for Twin {
+impl Wrapper for Twin {
+    fn inner(&self) -> &dyn Store {
+        &*self.kept
+    }
+
     async fn accept(&self, arrival: Arrival) -> Result<Accepted, StoreError> {
-        if self.how != Sabotage::AcknowledgeFirst {
-            return self.kept.accept(arrival).await;
+        match self.how {
+            Sabotage::AcknowledgeFirst => {
+                let kept = self.kept.clone();
+                #[expect(clippy::disallowed_methods, reason = "nobody waits for it: that is the sabotage")]
+                tokio::spawn(async move { kept.accept(arrival).await });
+                Ok(NEW)
+            }
+            Sabotage::WriteBehind => {
+                self.buffer.lock().await.push(arrival);
+                Ok(NEW)
+            }
+            Sabotage::SelectThenInsert => {
+                let identity = arrival.identity.to_hex();
+                self.select_then_insert(arrival, identity).await
+            }
+            Sabotage::TrustTheId => {
+                let id = arrival.identity.event().to_string();
+                self.select_then_insert(arrival, id).await
+            }
+            _ => self.kept.accept(arrival).await,
         }
-        let kept = self.kept.clone();
-        #[expect(clippy::disallowed_methods, reason = "nobody waits for it: that is the sabotage")]
-        tokio::spawn(async move { kept.accept(arrival).await });
-        Ok(Accepted::New { receipt: ReceiptId(0), same_id: false })
     }
 
     async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
-        if self.how == Sabotage::ShareOneWorker && self.under_way.load(Ordering::SeqCst) > 0 {
+        if self.how != Sabotage::ShareOneWorker {
+            return self.kept.claim(claim).await;
+        }
+        if self.under_way.load(Ordering::SeqCst) > 0 {
             return Ok(Vec::new());
         }
         let claimed = self.kept.claim(claim).await?;
@@ -103,62 +187,16 @@ impl Store for Twin {
 
     async fn finish(&self, finish: Finish) -> Result<bool, StoreError> {
         let finished = self.kept.finish(finish).await?;
-        self.under_way.fetch_sub(1, Ordering::SeqCst);
+        if self.how == Sabotage::ShareOneWorker {
+            self.under_way.fetch_sub(1, Ordering::SeqCst);
+        }
         Ok(finished)
     }
 
-    async fn release_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
-        self.kept.release_expired(now).await
-    }
-
-    async fn next_due(&self, handlers: &[Arc<str>]) -> Result<Option<Timestamp>, StoreError> {
-        self.kept.next_due(handlers).await
-    }
-
-    async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError> {
-        self.kept.receipts(filter, page).await
-    }
-
-    async fn receipt(&self, id: ReceiptId) -> Result<Option<ReceiptRecord>, StoreError> {
-        self.kept.receipt(id).await
-    }
-
-    async fn replay(&self, replay: &Replay, now: Timestamp) -> Result<u64, StoreError> {
-        self.kept.replay(replay, now).await
-    }
-
-    async fn unparsed(&self, after: Option<ReceiptId>, limit: usize) -> Result<Vec<(ReceiptId, String, Bytes)>, StoreError> {
-        self.kept.unparsed(after, limit).await
-    }
-
-    async fn reparsed(
-        &self,
-        id: ReceiptId,
-        content: Content,
-        identity: Identity,
-        owed: Vec<Owed>,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.kept.reparsed(id, content, identity, owed, now).await
-    }
-
-    async fn stats(&self, now: Timestamp) -> Result<Stats, StoreError> {
-        self.kept.stats(now).await
-    }
-
-    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
-        self.kept.purge(before, limit).await
-    }
-
-    async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.kept.probe(now).await
-    }
-
     async fn close(&self) -> Result<(), StoreError> {
+        if self.how == Sabotage::LingerAtTheEnd {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+        }
         self.kept.close().await
-    }
-
-    fn retry_after(&self) -> Duration {
-        self.kept.retry_after()
     }
 }
