@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use serde_json::json;
 use toml::Value;
 
 use super::section::{Hint, Section, Setting};
@@ -45,6 +46,10 @@ impl Setting for Switchable {
             Value::String(text) if text.is_empty() => Ok(Self(None)),
             other => SocketAddr::read(other).map(Some).map(Self),
         }
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({ "anyOf": [{ "type": "string" }, { "const": false }] })
     }
 }
 

@@ -3,18 +3,21 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
+use serde_json::json;
 use toml::{Table, Value};
 
 use super::{
     error::did_you_mean,
     secret_source,
     section::{Hint, Reading, Section, Setting},
-    setting::{Name, one_of, text},
+    setting::{Name, one_of, text, words_of},
 };
 use crate::{event::EventKind, secret::Secret};
 
 /// The paths that the public listener answers itself.
 const RESERVED_PATHS: [&str; 2] = ["/livez", "/readyz"];
+
+const KINDS: [(&str, EndpointKind); 2] = [("app", EndpointKind::App), ("marketplace", EndpointKind::Marketplace)];
 
 /// `[[endpoint]]`
 #[derive(Clone, Debug)]
@@ -122,7 +125,7 @@ pub(super) fn check_together(reading: &mut Reading<'_>, endpoints: &[(usize, End
 }
 
 fn settle_secrets(section: &mut Section<'_, '_>, exposure: Exposure) -> Vec<EndpointSecret> {
-    let Some(items) = section.items("secrets", "secrets") else { return Vec::new() };
+    let Some(items) = section.items("secrets", "secrets", &secret_source::schema()) else { return Vec::new() };
     let key = section.path("secrets");
     if items.is_empty() {
         let hint = "write `secrets = [{ file = \"…\" }]`; `asc-webhooks init` makes a secret".to_owned();
@@ -203,7 +206,11 @@ impl Setting for EndpointKind {
     const EXPECTED: &'static str = "`app` or `marketplace`";
 
     fn read(value: &Value) -> Result<Self, Hint> {
-        one_of(value, &[("app", Self::App), ("marketplace", Self::Marketplace)])
+        one_of(value, &KINDS)
+    }
+
+    fn schema() -> serde_json::Value {
+        words_of(&KINDS)
     }
 }
 
@@ -212,5 +219,10 @@ impl Setting for EventKind {
 
     fn read(value: &Value) -> Result<Self, Hint> {
         text(value).map(Self::from)
+    }
+
+    fn schema() -> serde_json::Value {
+        let known: Vec<_> = Self::ALL.iter().filter_map(Self::subscription).collect();
+        json!({ "type": "string", "examples": known })
     }
 }

@@ -10,9 +10,11 @@ use super::{
     layers::as_toml,
     secret_source,
     section::{Hint, Reading, Section, Setting},
-    setting::{Name, Share, one_of, text},
+    setting::{Name, Share, one_of, text, words_of},
 };
 use crate::event::KindPattern;
+
+const ORDERS: [(&str, Order); 2] = [("none", Order::None), ("subject", Order::Subject)];
 
 /// The part of `[[handler]]` that every kind has.
 #[derive(Clone)]
@@ -154,6 +156,10 @@ impl Setting for Order {
     const EXPECTED: &'static str = "`none` or `subject`";
 
     fn read(value: &Value) -> Result<Self, Hint> {
-        one_of(value, &[("none", Self::None), ("subject", Self::Subject)])
+        one_of(value, &ORDERS)
+    }
+
+    fn schema() -> serde_json::Value {
+        words_of(&ORDERS)
     }
 }

@@ -1,7 +1,7 @@
 //! Finds the layers of the configuration, reads them, and hands them on to be settled: the one place here that does I/O.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -16,7 +16,7 @@ use super::{
     handler,
     layers::{Layers, Origins, PREFIX},
     secret_source::{ConfidentialFile, Surroundings},
-    section::{Reading, Section, Setting as _},
+    section::{Asked, Reading, Section, Setting as _},
 };
 use crate::secret::Secret;
 
@@ -100,11 +100,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
 }
 
 /// Settles every section, then checks what the sections must agree on. Returns the keys that were asked for besides.
-pub(super) fn settle(
-    table: &Table,
-    mut reading: Reading<'_>,
-    file: Option<PathBuf>,
-) -> Result<(Loaded, BTreeSet<String>), Problems> {
+pub(super) fn settle(table: &Table, mut reading: Reading<'_>, file: Option<PathBuf>) -> Result<(Loaded, Asked), Problems> {
     let mut root = Section::new("", table, &mut reading);
     // What depends on the address is to be said even when the rest of its section cannot be used.
     let public = table.get("server").and_then(|server| SocketAddr::read(server.get("listen")?).ok());
@@ -131,7 +127,7 @@ pub(super) fn settle(
     endpoint::check_together(&mut reading, &endpoints, exposure);
     handler::check_together(&mut reading, &handlers, &names);
 
-    let Reading { origins, problems, warnings, schema, .. } = reading;
+    let Reading { origins, problems, warnings, asked, .. } = reading;
     let config = (|| {
         let endpoints = endpoints.into_iter().map(|(_, endpoint)| endpoint).collect();
         let handlers = handlers.into_iter().map(|(_, handler)| handler).collect();
@@ -139,7 +135,7 @@ pub(super) fn settle(
         Some(Config { server, endpoints, store, asc, admin, telemetry: telemetry?, outgoing: outgoing?, handlers })
     })();
     match config {
-        Some(config) if problems.is_empty() => Ok((Loaded { config, warnings, origins, file }, schema)),
+        Some(config) if problems.is_empty() => Ok((Loaded { config, warnings, origins, file }, asked)),
         _ => Err(Problems { problems: in_order(problems), warnings: in_order(warnings) }),
     }
 }

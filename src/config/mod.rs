@@ -105,4 +105,6 @@ impl Config {
 }
 
 #[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 
 use std::{fmt::Debug, io, path::Path};
 
+use serde_json::json;
 use toml::{Table, Value};
 
 use super::{
@@ -35,6 +36,20 @@ pub(super) struct ConfidentialFile {
     pub(super) text: Secret,
     /// Whether everybody can read it.
     pub(super) shared: bool,
+}
+
+/// What a JSON Schema says of a secret.
+pub(super) fn schema() -> serde_json::Value {
+    json!({
+        "oneOf": [
+            { "type": "string" },
+            { "type": "object", "required": ["file"] },
+            { "type": "object", "required": ["env"] },
+            { "type": "object", "required": ["value"] },
+        ],
+        "properties": { "file": { "type": "string" }, "env": { "type": "string" }, "value": { "type": "string" } },
+        "additionalProperties": false,
+    })
 }
 
 /// Reads a secret, and the name of the file or variable it comes from. `besides` are the other keys that its table may have.

@@ -2,9 +2,11 @@
 //!
 //! Whoever settles a section asks for each of its keys, gets what could be read, and goes on: a finding is noted, not returned, so
 //! one mistake does not hide the next. What nobody asked for is unknown, and the keys that were asked for are what it may have
-//! been meant to be. That is the whole schema; `config/default.toml` is checked against it by a test.
+//! been meant to be. That is the whole schema: a test checks `config/default.toml` against it and makes `config/schema.json` of both.
 
-use std::{collections::BTreeSet, fmt::Display};
+use std::{collections::BTreeMap, fmt::Display};
+
+use serde_json::json;
 
 use toml::{Table, Value};
 
@@ -25,7 +27,15 @@ pub(super) trait Setting: Sized {
 
     /// Reads a value.
     fn read(value: &Value) -> Result<Self, Hint>;
+
+    /// What a JSON Schema says of such a value: nearly all are texts.
+    fn schema() -> serde_json::Value {
+        json!({ "type": "string" })
+    }
 }
+
+/// Every key that was asked for, positions left out (`endpoint[].path`), and what a JSON Schema says of it.
+pub(super) type Asked = BTreeMap<String, serde_json::Value>;
 
 /// What goes on while a configuration is read.
 #[derive(Debug)]
@@ -34,14 +44,13 @@ pub(super) struct Reading<'a> {
     pub(super) surroundings: &'a dyn Surroundings,
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Problem>,
-    /// Every key that was asked for, positions left out: `endpoint[].path`.
-    pub(super) schema: BTreeSet<String>,
+    pub(super) asked: Asked,
 }
 
 impl<'a> Reading<'a> {
     /// Begins to read.
     pub(super) fn new(origins: Origins, surroundings: &'a dyn Surroundings, problems: Vec<Problem>) -> Self {
-        Self { origins, surroundings, problems, warnings: Vec::new(), schema: BTreeSet::new() }
+        Self { origins, surroundings, problems, warnings: Vec::new(), asked: Asked::new() }
     }
 
     /// Notes what is wrong with a key.
@@ -88,7 +97,7 @@ impl<'r, 'a> Section<'r, 'a> {
     /// A key that must be there.
     pub(super) fn required<T: Setting>(&mut self, key: &'static str) -> Option<T> {
         let table = self.table;
-        match (self.ask(key), table.get(key)) {
+        match (self.ask(key, T::schema()), table.get(key)) {
             (path, Some(value)) => self.reading.read(&path, value),
             (path, None) => {
                 self.reading.wrong(&path, "nothing", T::EXPECTED, None);
@@ -100,20 +109,21 @@ impl<'r, 'a> Section<'r, 'a> {
     /// A key that may be left out.
     pub(super) fn optional<T: Setting>(&mut self, key: &'static str) -> Option<T> {
         let table = self.table;
-        let path = self.ask(key);
+        let path = self.ask(key, T::schema());
         table.get(key).and_then(|value| self.reading.read(&path, value))
     }
 
     /// A list. An item that cannot be read is noted and left out.
     pub(super) fn list<T: Setting>(&mut self, key: &'static str) -> Vec<T> {
-        let items = self.items(key, T::EXPECTED).unwrap_or_default();
+        let items = self.items(key, T::EXPECTED, &T::schema()).unwrap_or_default();
         items.iter().filter_map(|(path, value)| self.reading.read(path, value)).collect()
     }
 
-    /// The items of a list as they stand, each with its path; none if it is not a list. `of_what` says what the items should be.
-    pub(super) fn items(&mut self, key: &'static str, of_what: &str) -> Option<Vec<(String, Value)>> {
+    /// The items of a list as they stand, each with its path; none if it is not a list. `of_what` and `schema` say what the items
+    /// should be.
+    pub(super) fn items(&mut self, key: &'static str, of_what: &str, schema: &serde_json::Value) -> Option<Vec<(String, Value)>> {
         let table = self.table;
-        let path = self.ask(key);
+        let path = self.ask(key, json!({ "type": "array", "items": schema }));
         match table.get(key) {
             None => Some(Vec::new()),
             Some(Value::Array(items)) => {
@@ -130,14 +140,14 @@ impl<'r, 'a> Section<'r, 'a> {
     /// A confidential text that may be left out.
     pub(super) fn secret(&mut self, key: &'static str) -> Option<Secret> {
         let table = self.table;
-        let path = self.ask(key);
+        let path = self.ask(key, secret_source::schema());
         table.get(key).and_then(|value| secret_source::read(self.reading, &path, value, &[])).map(|(secret, _)| secret)
     }
 
     /// A section within.
     pub(super) fn section(&mut self, key: &'static str) -> Option<Section<'_, 'a>> {
         let table = self.table;
-        let path = self.ask(key);
+        let path = self.ask(key, section_schema());
         match table.get(key) {
             Some(Value::Table(table)) => Some(Section::new(path, table, self.reading)),
             Some(other) => {
@@ -153,7 +163,7 @@ impl<'r, 'a> Section<'r, 'a> {
 
     /// The tables of a list of sections, such as `[[endpoint]]`, each with its position.
     pub(super) fn tables(&mut self, key: &'static str) -> Vec<(usize, Table)> {
-        let items = self.items(key, "sections").unwrap_or_default();
+        let items = self.items(key, "sections", &section_schema()).unwrap_or_default();
         let mut tables = Vec::new();
         for (index, (path, value)) in items.into_iter().enumerate() {
             match value {
@@ -193,10 +203,10 @@ impl<'r, 'a> Section<'r, 'a> {
         }
     }
 
-    fn ask(&mut self, key: &'static str) -> String {
+    fn ask(&mut self, key: &'static str, schema: serde_json::Value) -> String {
         self.asked.push(key);
         let path = self.path(key);
-        self.reading.schema.insert(without_positions(&path));
+        self.reading.asked.insert(without_positions(&path), schema);
         path
     }
 }
@@ -231,6 +241,10 @@ pub(super) fn sort(value: &Value) -> &'static str {
         Value::Array(_) => "a list",
         Value::Table(_) => "a table",
     }
+}
+
+fn section_schema() -> serde_json::Value {
+    json!({ "type": "object", "additionalProperties": false })
 }
 
 fn without_positions(path: &str) -> String {

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use serde_json::json;
 use toml::Value;
 
 use super::{
@@ -51,6 +52,10 @@ impl Setting for NonZeroUsize {
     fn read(value: &Value) -> Result<Self, Hint> {
         let number = value.as_integer().ok_or(None)?;
         usize::try_from(number).ok().and_then(Self::new).ok_or(None)
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({ "type": "integer", "minimum": 1 })
     }
 }
 
@@ -162,6 +167,11 @@ pub(super) fn one_of<T: Copy>(value: &Value, words: &[(&str, T)]) -> Result<T, H
     let given = text(value)?;
     let meant = words.iter().find(|(word, _)| *word == given);
     meant.map(|(_, meaning)| *meaning).ok_or_else(|| did_you_mean(given, words.iter().map(|(word, _)| *word)))
+}
+
+/// What a JSON Schema says of one of a few words.
+pub(super) fn words_of<T>(words: &[(&str, T)]) -> serde_json::Value {
+    json!({ "enum": words.iter().map(|(word, _)| *word).collect::<Vec<_>>() })
 }
 
 /// The text of a value, if it is one.

@@ -5,8 +5,10 @@ use tracing_subscriber::EnvFilter;
 
 use super::{
     section::{Hint, Section, Setting},
-    setting::{one_of, text},
+    setting::{one_of, text, words_of},
 };
+
+const FORMATS: [(&str, LogFormat); 3] = [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 /// `[telemetry]`
 #[derive(Clone, Debug)]
@@ -59,6 +61,10 @@ impl Setting for LogFormat {
     const EXPECTED: &'static str = "`auto`, `text` or `json`";
 
     fn read(value: &Value) -> Result<Self, Hint> {
-        one_of(value, &[("auto", Self::Auto), ("text", Self::Text), ("json", Self::Json)])
+        one_of(value, &FORMATS)
+    }
+
+    fn schema() -> serde_json::Value {
+        words_of(&FORMATS)
     }
 }

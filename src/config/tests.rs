@@ -11,7 +11,7 @@ use std::{
 use super::{
     layers::Layers,
     load::{Machine, fill_defaults, settle},
-    section::Reading,
+    section::{Asked, Reading},
     *,
 };
 
@@ -43,7 +43,17 @@ fn load_text(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, Problems>
     load(&Sources { file: Some(file), environment, flags: Vec::new() })
 }
 
-fn files(folder: &str) -> Vec<PathBuf> {
+/// The keys that are asked for while the fullest file is settled.
+pub(super) fn asked() -> Asked {
+    let file = Path::new("tests/fixtures/config/valid/everything.toml");
+    let mut layers = Layers::from_file(file, &fs::read_to_string(file).unwrap()).unwrap();
+    fill_defaults(&mut layers);
+    let environment = environment();
+    let surroundings = Machine { environment: &environment, shared: false };
+    settle(&layers.table, Reading::new(layers.origins, &surroundings, Vec::new()), None).unwrap().1
+}
+
+pub(super) fn files(folder: &str) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -126,35 +136,6 @@ fn retries_go_on_for_about_three_days() {
     let span: Duration = config.handlers[0].retry.delays.iter().sum();
     let days = span.as_secs_f64() / 86_400.0;
     assert!((2.5..=3.5).contains(&days), "the delays add up to {days} days");
-}
-
-#[test]
-fn every_key_is_in_the_reference() {
-    let mut layers = Layers::from_file(
-        Path::new("everything.toml"),
-        &fs::read_to_string("tests/fixtures/config/valid/everything.toml").unwrap(),
-    )
-    .unwrap();
-    fill_defaults(&mut layers);
-    let environment = environment();
-    let surroundings = Machine { environment: &environment, shared: false };
-    let reading = Reading::new(layers.origins, &surroundings, Vec::new());
-    let (_, schema) = settle(&layers.table, reading, None).unwrap();
-    assert!(schema.len() > 40, "the schema has {} keys", schema.len());
-    let mut section = String::new();
-    let mut reference = std::collections::BTreeSet::new();
-    for line in DEFAULTS.lines() {
-        if let Some(name) = line.strip_prefix('[') {
-            section = name.trim_matches(['[', ']']).to_owned();
-            reference.insert(section.clone());
-        } else if let Some((key, _)) = line.trim_start_matches("# ").split_once(" = ") {
-            reference.insert(format!("{section}.{key}"));
-        }
-    }
-    for key in schema.iter().map(|key| key.replace("[]", "")).filter(|key| !key.starts_with("endpoint.secrets.")) {
-        assert!(reference.contains(&key), "`{key}` is not in config/default.toml");
-    }
-    assert!(DEFAULTS.contains("`label`") && DEFAULTS.contains("`not_after`"));
 }
 
 #[test]
