@@ -15,6 +15,7 @@ use crate::{
     config::{self, Config, Loaded, Order, Problem, Problems, StoreUrl},
     handler::{
         BoxHandler, BuildError, Handler as _, Registry, Section,
+        message::Voice,
         route::{Route, Routes, When},
     },
     http_client::Outgoing,
@@ -230,10 +231,12 @@ pub fn client(loaded: &Loaded, clock: Arc<dyn Clock>) -> Result<Option<Arc<asc::
 
 fn assemble(loaded: &Loaded, registry: &Registry) -> Result<(Vec<Lane>, Routes), Problems> {
     let outgoing = outgoing(loaded)?;
+    let messages = &loaded.config.messages;
+    let voice = Voice { time_zone: messages.time_zone.clone(), times: messages.times.clone() };
     let (mut lanes, mut routes, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     for (index, handler) in loaded.config.handlers.iter().enumerate() {
         let at = |key: &str| format!("handler[{index}].{key}");
-        let section = Section::new(Arc::clone(&handler.name), handler.section.clone(), outgoing.clone());
+        let section = Section::new(Arc::clone(&handler.name), handler.section.clone(), outgoing.clone()).with_voice(voice.clone());
         let built = registry.build(&handler.kind, section).map_err(|error| problems_of(loaded, &at, &error));
         let when = handler
             .when

@@ -10,7 +10,7 @@ use std::{
 use toml::{Table, Value};
 
 use super::{
-    Admin, Asc, Config, Endpoint, Handler, Outgoing, Server, Store, Telemetry,
+    Admin, Asc, Config, Endpoint, Handler, Messages, Outgoing, Server, Store, Telemetry,
     endpoint::{self, Exposure},
     error::{Origin, Problem, Problems},
     handler,
@@ -111,6 +111,7 @@ pub(super) fn settle(table: &Table, mut reading: Reading<'_>, file: Option<PathB
     let admin = root.section("admin").and_then(|section| Admin::settle(section, public));
     let telemetry = root.section("telemetry").and_then(Telemetry::settle);
     let outgoing = root.section("outgoing").map(Outgoing::settle);
+    let messages = root.section("messages").and_then(Messages::settle);
     let handlers = root.tables("handler");
     root.finish();
 
@@ -132,7 +133,17 @@ pub(super) fn settle(table: &Table, mut reading: Reading<'_>, file: Option<PathB
         let endpoints = endpoints.into_iter().map(|(_, endpoint)| endpoint).collect();
         let handlers = handlers.into_iter().map(|(_, handler)| handler).collect();
         let (server, store, admin) = (server?, store?, admin?);
-        Some(Config { server, endpoints, store, asc, admin, telemetry: telemetry?, outgoing: outgoing?, handlers })
+        Some(Config {
+            server,
+            endpoints,
+            store,
+            asc,
+            admin,
+            telemetry: telemetry?,
+            outgoing: outgoing?,
+            messages: messages?,
+            handlers,
+        })
     })();
     match config {
         Some(config) if problems.is_empty() => Ok((Loaded { config, warnings, origins, file }, asked)),

@@ -12,6 +12,7 @@ mod error;
 mod handler;
 mod layers;
 mod load;
+mod messages;
 mod outgoing;
 mod secret_source;
 mod section;
@@ -28,6 +29,7 @@ pub use self::{
     handler::{Handler, Order, RetrySchedule},
     layers::Origins,
     load::{DEFAULTS, Flag, Loaded, Sources, load},
+    messages::Messages,
     outgoing::Outgoing,
     server::Server,
     store::{Store, StoreUrl},
@@ -53,6 +55,8 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// Requests that handlers make.
     pub outgoing: Outgoing,
+    /// How times are written where people read them.
+    pub messages: Messages,
     /// The configured handlers.
     pub handlers: Vec<Handler>,
 }

@@ -115,6 +115,8 @@ fn a_full_file_settles_as_written() {
     let asc = config.asc.as_ref().unwrap();
     assert_eq!((asc.key_id.as_str(), asc.base_url.as_str()), ("2X9R4HXF34", "http://127.0.0.1:8089/"));
     assert_eq!(asc.issuer_id.as_deref(), Some("57246542-96fe-1a63-e053-0824d011072a"));
+    assert_eq!(config.messages.times, "%d.%m. %H:%M");
+    assert_eq!(config.messages.time_zone.iana_name(), Some("Europe/Berlin"));
     let bot = &config.handlers[0];
     assert_eq!(bot.retry, RetrySchedule { delays: vec![Duration::from_secs(1), Duration::from_mins(1)], jitter: 0.5 });
     assert_eq!((bot.timeout, bot.concurrency, bot.order), (Duration::from_secs(5), 2, Order::Subject));

@@ -11,6 +11,7 @@ mod exec;
 mod forward;
 mod function;
 mod log;
+pub mod message;
 mod notice;
 pub mod registry;
 pub mod route;

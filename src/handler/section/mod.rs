@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use toml::Table;
 
 use self::reader::{Reading, Wrong};
+use super::message::Voice;
 use crate::http_client::Outgoing;
 
 /// What a kind's factory is given: the keys of one `[[handler]]` block that are the kind's own.
@@ -26,12 +27,19 @@ pub struct Section {
     name: Arc<str>,
     table: Table,
     outgoing: Outgoing,
+    voice: Voice,
 }
 
 impl Section {
     /// Puts a section together.
     pub fn new(name: impl Into<Arc<str>>, table: Table, outgoing: Outgoing) -> Self {
-        Self { name: name.into(), table, outgoing }
+        Self { name: name.into(), table, outgoing, voice: Voice::default() }
+    }
+
+    /// The same with another way of writing dates and durations.
+    #[must_use]
+    pub fn with_voice(self, voice: Voice) -> Self {
+        Self { voice, ..self }
     }
 
     /// The name of the handler.
@@ -42,6 +50,11 @@ impl Section {
     /// What makes HTTP clients that keep to the rules of the program.
     pub fn outgoing(&self) -> &Outgoing {
         &self.outgoing
+    }
+
+    /// How dates and durations are written in messages.
+    pub fn voice(&self) -> &Voice {
+        &self.voice
     }
 
     /// Reads the section into a struct.
