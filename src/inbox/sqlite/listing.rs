@@ -2,6 +2,7 @@
 //!
 //! The table of receipts is narrow, so a list walks it from the newest down and stops when the page is full. What is rare would make
 //! that a long walk, so three filters are looked up first: times, receipts that are not an event, and states that few dispatches are in.
+//! What the counts know to be nowhere is not looked for at all.
 
 use rusqlite::{Connection, OptionalExtension as _, Result, ToSql, params_from_iter};
 
@@ -88,7 +89,9 @@ impl Conditions {
             if handler == Some(None) {
                 return Ok(None);
             }
-            conditions.dispatched(connection, filter.dispatch, handler.flatten())?;
+            if !conditions.dispatched(connection, filter.dispatch, handler.flatten())? {
+                return Ok(None);
+            }
         }
         Ok(Some(conditions))
     }
@@ -109,23 +112,29 @@ impl Conditions {
         Ok(!known.is_empty())
     }
 
-    fn dispatched(&mut self, connection: &Connection, state: Option<DispatchState>, handler: Option<i64>) -> Result<()> {
+    /// `false` if no dispatch is as asked for.
+    fn dispatched(&mut self, connection: &Connection, state: Option<DispatchState>, handler: Option<i64>) -> Result<bool> {
         const THESE: &str = "EXISTS (SELECT 1 FROM dispatch d WHERE d.id BETWEEN r.id * 1000 AND r.id * 1000 + 999 \
              AND d.state = coalesce(?, d.state) AND d.handler = coalesce(?, d.handler))";
+        let code = state.map(state_code);
+        let (all, asked_for): (i64, i64) = connection.query_row(
+            "SELECT coalesce(sum(n), 0), coalesce(sum(n) FILTER (WHERE name = coalesce(?2, name)), 0) FROM tally \
+             WHERE what <= 3 AND what = coalesce(?1, what)",
+            (code, handler),
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
         self.sql.push(THESE);
-        self.values.push(Box::new(state.map(state_code)));
+        self.values.push(Box::new(code));
         self.values.push(Box::new(handler));
-        let Some(state) = state.filter(|state| *state != DispatchState::Done) else { return Ok(()) };
-        let all: i64 =
-            connection.query_row("SELECT coalesce(sum(n), 0) FROM tally WHERE what = ?1", [state_code(state)], |row| row.get(0))?;
         if all <= FEW.cast_signed() {
-            self.sql.push(match state {
-                DispatchState::Waiting => "r.id IN (SELECT id / 1000 FROM dispatch WHERE state = 0)",
-                DispatchState::Claimed => "r.id IN (SELECT id / 1000 FROM dispatch WHERE state = 1)",
-                DispatchState::Done | DispatchState::Dead => "r.id IN (SELECT id / 1000 FROM dispatch WHERE state = 3)",
+            self.sql.extend(match state {
+                Some(DispatchState::Waiting) => Some("r.id IN (SELECT id / 1000 FROM dispatch WHERE state = 0)"),
+                Some(DispatchState::Claimed) => Some("r.id IN (SELECT id / 1000 FROM dispatch WHERE state = 1)"),
+                Some(DispatchState::Dead) => Some("r.id IN (SELECT id / 1000 FROM dispatch WHERE state = 3)"),
+                Some(DispatchState::Done) | None => None,
             });
         }
-        Ok(())
+        Ok(asked_for > 0)
     }
 }
 
