@@ -32,6 +32,9 @@ const LEASE_MARGIN: Duration = Duration::from_mins(1);
 /// How often to look for work that nobody announced: replays from another process, retries of another replica.
 const POLL: Duration = Duration::from_secs(1);
 
+/// How long nothing must be announced before the store is asked when the next dispatch falls due.
+const LULL: Duration = Duration::from_millis(5);
+
 /// How long to wait before asking a store again that could not answer.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 
@@ -79,28 +82,24 @@ impl Worker {
     /// When the store is broken, so that the program must end.
     pub async fn run(self: Arc<Self>, shutdown: Shutdown) -> Result<(), StoreError> {
         while !shutdown.has_begun() {
-            let pause = match self.claim(&shutdown).await {
-                Ok(Found::Work) => continue,
-                Ok(Found::Nothing { pause }) => pause,
-                Err(error) => {
-                    metrics::store_failed(&error);
-                    if error.is_fatal() {
-                        return Err(error);
-                    }
-                    tracing::error!(error = %error, "could not claim work; trying again");
-                    STORE_PAUSE
-                }
+            let round = async {
+                let names = self.claim(&shutdown).await?;
+                self.rest(&names, &shutdown).await
             };
-            tokio::select! {
-                () = self.work.notified() => {}
-                () = tokio::time::sleep(pause) => {}
-                () = shutdown.begun() => {}
+            if let Err(error) = round.await {
+                metrics::store_failed(&error);
+                if error.is_fatal() {
+                    return Err(error);
+                }
+                tracing::error!(error = %error, "could not claim work; trying again");
+                self.wait(STORE_PAUSE, &shutdown).await;
             }
         }
         Ok(())
     }
 
-    async fn claim(self: &Arc<Self>, shutdown: &Shutdown) -> Result<Found, StoreError> {
+    /// Claims as much as there is room for, and starts it. Returns the handlers that had room.
+    async fn claim(self: &Arc<Self>, shutdown: &Shutdown) -> Result<Vec<Arc<str>>, StoreError> {
         let lanes = self.lanes.load_full();
         let handlers: Vec<Room> = lanes
             .values()
@@ -111,25 +110,33 @@ impl Worker {
             })
             .filter(|room| room.slots > 0)
             .collect();
-        if handlers.is_empty() {
-            return Ok(Found::Nothing { pause: POLL });
-        }
         let names: Vec<_> = handlers.iter().map(|room| Arc::clone(&room.handler)).collect();
-        let claimed = self.store.claim(Claim { handlers, now: self.clock.steady() }).await?;
-        if claimed.is_empty() {
-            return Ok(Found::Nothing { pause: self.pause(&names).await? });
+        if !handlers.is_empty() {
+            for claimed in self.store.claim(Claim { handlers, now: self.clock.steady() }).await? {
+                self.start(&lanes, claimed, shutdown).await;
+            }
         }
-        for claimed in claimed {
-            self.start(&lanes, claimed, shutdown).await;
-        }
-        Ok(Found::Work)
+        Ok(names)
     }
 
-    async fn pause(&self, names: &[Arc<str>]) -> Result<Duration, StoreError> {
-        let due = self.store.next_due(names).await?;
-        let until_due = due.map(|due| Duration::try_from(due.duration_since(self.clock.steady())).unwrap_or(Duration::ZERO));
-        // What is due and was not claimed waits for its turn, so asking again at once would only spin.
-        Ok(until_due.filter(|wait| !wait.is_zero()).map_or(POLL, |wait| wait.min(POLL)))
+    /// Waits until there may be something to claim: what could be claimed was, so it must come, fall due, or find room.
+    async fn rest(&self, names: &[Arc<str>], shutdown: &Shutdown) -> Result<(), StoreError> {
+        // While one piece of work follows the other, nobody has to ask the store when the next falls due.
+        if tokio::time::timeout(LULL, self.work.notified()).await.is_err() {
+            let due = self.store.next_due(names).await?;
+            let until_due = due.map(|due| Duration::try_from(due.duration_since(self.clock.steady())).unwrap_or(Duration::ZERO));
+            // What is due and was not claimed waits for its turn, so asking again at once would only spin.
+            self.wait(until_due.filter(|wait| !wait.is_zero()).map_or(POLL, |wait| wait.min(POLL)), shutdown).await;
+        }
+        Ok(())
+    }
+
+    async fn wait(&self, pause: Duration, shutdown: &Shutdown) {
+        tokio::select! {
+            () = self.work.notified() => {}
+            () = tokio::time::sleep(pause) => {}
+            () = shutdown.begun() => {}
+        }
     }
 
     async fn start(self: &Arc<Self>, lanes: &HashMap<Arc<str>, Arc<Lane>>, claimed: Claimed, shutdown: &Shutdown) {
@@ -159,8 +166,13 @@ impl Worker {
         metrics::attempt(&lane.name, end.result(), took);
         let verdict = self.verdict(lane, &claimed, end);
         self.tell(lane, &claimed, &verdict);
-        self.record(Finish { lease: claimed.lease, started_at, took, verdict }, shutdown).await;
-        drop(slot);
+        // The result goes first, and with it the claim of the next, so that they share a transaction.
+        let make_room = async {
+            drop(slot);
+            self.work.notify_one();
+        };
+        tokio::join!(biased; self.record(Finish { lease: claimed.lease, started_at, took, verdict }, shutdown), make_room);
+        // A later one of the same subject may have had to wait for this result.
         self.work.notify_one();
     }
 
@@ -254,11 +266,6 @@ impl Worker {
             Verdict::PutBack => {}
         }
     }
-}
-
-enum Found {
-    Work,
-    Nothing { pause: Duration },
 }
 
 /// How an attempt ended.

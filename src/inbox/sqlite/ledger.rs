@@ -79,7 +79,7 @@ impl Ledger {
             .prepare_cached("INSERT INTO original (receipt, identity, signature, secret, body) VALUES (?1, ?2, ?3, ?4, ?5)")?
             .execute(params![id, identity.content(), signature, secret, body.as_ref()])?;
         self.remember(identity)?;
-        self.owe(id, owed, &Line::of(content, *received_at), *due_at)?;
+        self.owe_beside(Vec::new(), id, owed, &Line::of(content, *received_at), *due_at)?;
 
         self.tally.add(endpoint, What::Receipts, 1);
         self.tally.add(endpoint, What::Recovered, i64::from(matches!(proof, Proof::Fetched)));

@@ -17,6 +17,7 @@
 
 mod checkpoint;
 mod column;
+mod company;
 mod disk;
 mod fault;
 mod ledger;
@@ -164,11 +165,11 @@ impl Store for Sqlite {
     }
 
     async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
-        self.writer.write(move |ledger| ledger.claim(&claim)).await
+        self.writer.write_in_company(move |ledger| ledger.claim(&claim)).await
     }
 
     async fn finish(&self, finish: Finish) -> Result<bool, StoreError> {
-        self.writer.write(move |ledger| ledger.finish(&finish)).await
+        self.writer.write_in_company(move |ledger| ledger.finish(&finish)).await
     }
 
     async fn release_expired(&self, now: Timestamp) -> Result<u64, StoreError> {

@@ -38,18 +38,32 @@ impl Ledger {
     /// Makes a waiting dispatch for each handler that has none yet.
     pub(super) fn owe(&mut self, receipt: i64, owed: &[Owed], line: &Line, due_at: Timestamp) -> Result<u64> {
         let (first, last) = dispatch_range(receipt);
-        let mut made = 0;
+        let made = self
+            .connection
+            .prepare_cached("SELECT handler FROM dispatch WHERE id BETWEEN ?1 AND ?2")?
+            .query_map([first, last], |row| row.get(0))?
+            .collect::<Result<_>>()?;
+        self.owe_beside(made, receipt, owed, line, due_at)
+    }
+
+    /// As [`Ledger::owe`], where it is known which handlers have one.
+    pub(super) fn owe_beside(
+        &mut self,
+        mut made: Vec<i64>,
+        receipt: i64,
+        owed: &[Owed],
+        line: &Line,
+        due_at: Timestamp,
+    ) -> Result<u64> {
+        let (first, last) = dispatch_range(receipt);
+        let before = made.len();
         for Owed { handler, in_order } in owed {
             let handler = self.name(handler)?;
-            let (has_it, next) = self
-                .connection
-                .prepare_cached(
-                    "SELECT coalesce(max(handler = ?3), 0), coalesce(max(id) + 1, ?1) FROM dispatch WHERE id BETWEEN ?1 AND ?2",
-                )?
-                .query_row([first, last, handler], |row| Ok((row.get::<_, bool>(0)?, row.get::<_, i64>(1)?)))?;
-            if has_it {
+            if made.contains(&handler) {
                 continue;
             }
+            // The dispatches of a receipt are only ever removed together, so their numbers have no gaps.
+            let next = first.saturating_add(i64::try_from(made.len()).unwrap_or(i64::MAX));
             if next > last {
                 return Err(rusqlite::Error::IntegralValueOutOfRange(0, PER_RECEIPT));
             }
@@ -65,9 +79,9 @@ impl Ledger {
                 )?
                 .execute(params![next, handler, micros(due_at), subject, subject.map(|_| line.place), behind])?;
             self.tally.add(handler, What::Dispatches(DispatchState::Waiting), 1);
-            made += 1;
+            made.push(handler);
         }
-        Ok(made)
+        Ok((made.len() - before) as u64)
     }
 
     /// See [`super::super::Store::claim`].
@@ -75,21 +89,23 @@ impl Ledger {
         let mut claimed = Vec::new();
         for room in &claim.handlers {
             let Some(handler) = self.known_name(&room.handler)? else { continue };
-            let due: Vec<i64> = self
+            let due: Vec<(i64, u32, i64)> = self
                 .connection
                 .prepare_cached(
-                    "SELECT id FROM dispatch WHERE state = 0 AND handler = ?1 AND behind = 0 AND due_at <= ?2 ORDER BY due_at, id LIMIT ?3",
+                    "SELECT id, attempts, token FROM dispatch WHERE state = 0 AND handler = ?1 AND behind = 0 AND due_at <= ?2 \
+                     ORDER BY due_at, id LIMIT ?3",
                 )?
-                .query_map(params![handler, micros(claim.now), i64::try_from(room.slots).unwrap_or(i64::MAX)], |row| row.get(0))?
+                .query_map(params![handler, micros(claim.now), i64::try_from(room.slots).unwrap_or(i64::MAX)], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                })?
                 .collect::<Result<_>>()?;
-            for id in due {
-                let (attempt, token) = self
-                    .connection
+            for (id, attempts, token) in due {
+                let (attempt, token) = (attempts + 1, token + 1);
+                self.connection
                     .prepare_cached(
-                        "UPDATE dispatch SET state = 1, attempts = attempts + 1, token = token + 1, claimed_at = ?2, lease_until = ?3 \
-                         WHERE id = ?1 RETURNING attempts, token",
+                        "UPDATE dispatch SET state = 1, attempts = ?2, token = ?3, claimed_at = ?4, lease_until = ?5 WHERE id = ?1",
                     )?
-                    .query_row([id, micros(claim.now), micros_after(claim.now, room.lease)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                    .execute(params![id, attempt, token, micros(claim.now), micros_after(claim.now, room.lease)])?;
                 let (receipt, body) = self
                     .connection
                     .prepare_cached(&format!(

@@ -1,8 +1,9 @@
 //! The one thread that writes.
 //!
 //! It takes whatever is queued, does all of it in one transaction, commits once, and only then answers everybody: the price of a
-//! sync is shared by all who wait for it. It never waits for more to come. A caller who goes away changes nothing; what is queued
-//! is done.
+//! sync is shared by all who wait for it. A caller who goes away changes nothing; what is queued is done.
+//!
+//! Whoever is in a hurry never waits for more to come. Who is not may: see `company.rs`.
 //!
 //! What fails alone must fail alone: if a transaction of several tasks fails, it is undone and each task is run again in its own.
 //! What fails for good ends the thread: after a failed write or sync, nobody can say what the disk holds, so everyone is told
@@ -15,14 +16,21 @@ use std::{
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
+    time::Instant,
 };
 
 use tokio::sync::oneshot;
 
-use super::{super::StoreError, checkpoint::Checkpoints, fault, ledger::Ledger};
+use super::{
+    super::StoreError,
+    checkpoint::Checkpoints,
+    company::{Company, Haste, is_hurried},
+    fault,
+    ledger::Ledger,
+};
 
 /// The most tasks in one transaction.
-const BATCH: usize = 512;
+pub(super) const BATCH: usize = 512;
 
 /// The most tasks that wait; more are refused at once.
 const QUEUE: usize = 4_096;
@@ -52,7 +60,7 @@ impl Writer {
         held: impl Send + 'static,
     ) -> Result<Self, StoreError> {
         let (queue, tasks) = sync_channel(QUEUE);
-        let desk = Desk { ledger, checkpoints, fate: fate.clone() };
+        let desk = Desk { ledger, checkpoints, fate: fate.clone(), company: Company::default() };
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || {
@@ -71,8 +79,25 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&mut Ledger) -> rusqlite::Result<T> + Send + 'static,
     {
+        self.ask(Haste::Now, sentence).await
+    }
+
+    /// As [`Writer::write`], for what can wait a moment to share the transaction of somebody who cannot.
+    pub(super) async fn write_in_company<T, F>(&self, sentence: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Ledger) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.ask(Haste::WithOthers, sentence).await
+    }
+
+    async fn ask<T, F>(&self, haste: Haste, sentence: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Ledger) -> rusqlite::Result<T> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
-        self.enqueue(Box::new(Asked { sentence, said: None, reply }))?;
+        self.enqueue(Box::new(Asked { haste, sentence, said: None, reply }))?;
         match answer.await {
             Ok(answer) => answer,
             Err(_) => Err(self.why_gone()),
@@ -113,7 +138,10 @@ impl Drop for Writer {
 }
 
 /// Something to write, with somebody who waits for the answer.
-trait Task: Send {
+pub(super) trait Task: Send {
+    /// Whether it can wait.
+    fn haste(&self) -> Haste;
+
     /// Does it, inside a transaction.
     fn attempt(&mut self, ledger: &mut Ledger) -> rusqlite::Result<()>;
 
@@ -122,6 +150,7 @@ trait Task: Send {
 }
 
 struct Asked<F, T> {
+    haste: Haste,
     sentence: F,
     said: Option<T>,
     reply: oneshot::Sender<Result<T, StoreError>>,
@@ -132,6 +161,10 @@ where
     T: Send,
     F: FnMut(&mut Ledger) -> rusqlite::Result<T> + Send,
 {
+    fn haste(&self) -> Haste {
+        self.haste
+    }
+
     fn attempt(&mut self, ledger: &mut Ledger) -> rusqlite::Result<()> {
         self.said = Some((self.sentence)(ledger)?);
         Ok(())
@@ -153,6 +186,7 @@ struct Desk {
     ledger: Ledger,
     checkpoints: Checkpoints,
     fate: Fate,
+    company: Company,
 }
 
 impl Desk {
@@ -160,7 +194,10 @@ impl Desk {
         while let Ok(first) = tasks.recv() {
             let mut batch = vec![first];
             batch.extend(tasks.try_iter().take(BATCH - 1));
+            self.company.wait_for(&mut batch, tasks);
+            let (hurried, begun) = (is_hurried(&batch), Instant::now());
             self.run(batch);
+            self.company.note(hurried, begun, Instant::now());
             if self.fate.get().is_some() {
                 return;
             }
