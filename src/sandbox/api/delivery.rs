@@ -5,14 +5,13 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use axum::extract::{Path, State};
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
     answer::{Call, Page, choose, linkage, without_nulls},
-    document::Document,
+    document::Sent,
     error::{Answer, ApiError, Errors},
     query::{Parameters, Query},
 };
@@ -57,9 +56,9 @@ pub(super) async fn linkages(State(connect): State<Arc<Connect>>, Path(webhook):
     Ok(call.many(page.map(|delivery| linkage(KIND, &delivery.id)), Vec::new()))
 }
 
-pub(super) async fn create(State(connect): State<Arc<Connect>>, call: Call, headers: HeaderMap, body: Bytes) -> Answer {
+pub(super) async fn create(State(connect): State<Arc<Connect>>, call: Call, sent: Sent) -> Answer {
     let query = call.query(Parameters::default())?;
-    let document = Document::read(&headers, &body, KIND)?;
+    let document = sent.new_resource(KIND)?;
     let mut attributes = document.attributes(&[], false);
     let template = attributes.also(document.related("template", KIND)).map(str::to_owned);
     attributes.done()?;

@@ -3,12 +3,20 @@
 //! Reading one goes in three steps that fail with three statuses: the bytes are JSON (400), the JSON is a document about the right
 //! type of resource (422), and what the document says can be (409, every problem at once, each with its pointer).
 
+use axum::extract::{FromRequest, Request, rejection::BytesRejection};
 use bytes::Bytes;
-use http::{HeaderMap, header};
+use http::header;
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::error::{ApiError, Errors};
+
+/// A body as it was sent. It is not read before it is known that there is what the request is about.
+#[derive(Debug)]
+pub(super) struct Sent {
+    media_type: String,
+    body: Bytes,
+}
 
 /// The `data` of a request.
 #[derive(Debug)]
@@ -27,15 +35,24 @@ pub(super) struct Attributes<'d> {
     problems: Vec<ApiError>,
 }
 
-impl Document {
-    /// Reads a body that is to be about a resource of this type.
-    pub(super) fn read(headers: &HeaderMap, body: &Bytes, kind: &str) -> Result<Self, Errors> {
-        let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let essence = media_type.split(';').next().unwrap_or_default().trim();
+impl<S: Send + Sync> FromRequest<S> for Sent {
+    type Rejection = BytesRejection;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = media_type.unwrap_or_default().to_owned();
+        Ok(Self { media_type, body: Bytes::from_request(request, state).await? })
+    }
+}
+
+impl Sent {
+    /// Reads what is to become a new resource of this type.
+    pub(super) fn new_resource(&self, kind: &str) -> Result<Document, Errors> {
+        let essence = self.media_type.split(';').next().unwrap_or_default().trim();
         if !matches!(essence, "application/json" | "application/vnd.api+json") {
             return Err(ApiError::media_type().into());
         }
-        let json: Value = serde_json::from_slice(body).map_err(|error| ApiError::not_json(error.to_string()))?;
+        let json: Value = serde_json::from_slice(&self.body).map_err(|error| ApiError::not_json(error.to_string()))?;
         let Some(Value::Object(data)) = json.get("data") else {
             return Err(ApiError::not_a_document("/data", "The member 'data' must be an object").into());
         };
@@ -48,17 +65,20 @@ impl Document {
             Some(_) => Err(ApiError::not_a_document(&format!("/data/{name}"), format!("The member '{name}' must be an object"))),
         };
         let id = data.get("id").and_then(Value::as_str).map(str::to_owned);
-        Ok(Self { id, attributes: members("attributes")?, relationships: members("relationships")? })
+        Ok(Document { id, attributes: members("attributes")?, relationships: members("relationships")? })
     }
 
-    /// Makes sure that the document is about the resource that the address names.
-    pub(super) fn must_be_about(&self, id: &str) -> Result<(), Errors> {
-        if self.id.as_deref() == Some(id) {
-            return Ok(());
+    /// Reads what is to change in the resource of this type that the address names.
+    pub(super) fn change(&self, kind: &str, id: &str) -> Result<Document, Errors> {
+        let document = self.new_resource(kind)?;
+        if document.id.as_deref() == Some(id) {
+            return Ok(document);
         }
         Err(ApiError::wrong_id(format!("The id in the document must be '{id}', as in the path")).into())
     }
+}
 
+impl Document {
     /// The attributes, of which a resource of this type has these. In a new resource all are mandatory.
     pub(super) fn attributes(&self, known: &'static [&'static str], mandatory: bool) -> Attributes<'_> {
         let unknown = self.attributes.keys().filter(|name| !known.contains(&name.as_str()));

@@ -4,13 +4,12 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{
     answer::{Call, Page, choose},
-    document::Document,
+    document::Sent,
     error::{Answer, ApiError, Errors},
     query::{Parameters, Query},
 };
@@ -30,9 +29,9 @@ pub(super) async fn list(State(connect): State<Arc<Connect>>, call: Call) -> Ans
     Ok(call.many(Page::cut(only, &query)?, Vec::new()))
 }
 
-pub(super) async fn create(State(connect): State<Arc<Connect>>, call: Call, headers: HeaderMap, body: Bytes) -> Answer {
+pub(super) async fn create(State(connect): State<Arc<Connect>>, call: Call, sent: Sent) -> Answer {
     let query = call.query(Parameters::default())?;
-    let document = Document::read(&headers, &body, KIND)?;
+    let document = sent.new_resource(KIND)?;
     let mut attributes = document.attributes(ATTRIBUTES, true);
     let (url, secret) = (attributes.address("endpointUrl"), attributes.text("secret").map(Secret::new));
     attributes.done()?;
@@ -46,19 +45,12 @@ pub(super) async fn create(State(connect): State<Arc<Connect>>, call: Call, head
     Ok(call.one(StatusCode::CREATED, &represent(webhook, &call, &query), Vec::new()))
 }
 
-pub(super) async fn modify(
-    State(connect): State<Arc<Connect>>,
-    Path(id): Path<String>,
-    call: Call,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Answer {
+pub(super) async fn modify(State(connect): State<Arc<Connect>>, Path(id): Path<String>, call: Call, sent: Sent) -> Answer {
     let query = call.query(Parameters::default())?;
     let mut state = connect.state();
     let webhook = state.marketplace_webhook.as_mut().filter(|webhook| webhook.id == id);
     let webhook = webhook.ok_or_else(|| ApiError::not_found(KIND, &id))?;
-    let document = Document::read(&headers, &body, KIND)?;
-    document.must_be_about(&id)?;
+    let document = sent.change(KIND, &id)?;
     let mut attributes = document.attributes(ATTRIBUTES, false);
     let (url, secret) = (attributes.address("endpointUrl"), attributes.text("secret").map(Secret::new));
     attributes.done()?;

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde_json::json;
 
 use super::{
     answer::Call,
-    document::Document,
+    document::Sent,
     error::{Answer, ApiError},
     query::Parameters,
 };
@@ -17,9 +16,9 @@ use crate::sandbox::Connect;
 
 const KIND: &str = "webhookPings";
 
-pub(super) async fn create(State(connect): State<Arc<Connect>>, call: Call, headers: HeaderMap, body: Bytes) -> Answer {
+pub(super) async fn create(State(connect): State<Arc<Connect>>, call: Call, sent: Sent) -> Answer {
     call.query(Parameters::default())?;
-    let document = Document::read(&headers, &body, KIND)?;
+    let document = sent.new_resource(KIND)?;
     let mut attributes = document.attributes(&[], false);
     let webhook = attributes.also(document.related("webhook", "webhooks")).map(str::to_owned);
     attributes.done()?;

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{
     answer::{Call, Page, choose, linkage},
-    document::{Attributes, Document},
+    document::{Attributes, Sent},
     error::{Answer, ApiError, Errors},
     lookup,
     query::{Parameters, Query},
@@ -58,9 +57,9 @@ pub(super) async fn read(State(connect): State<Arc<Connect>>, Path(id): Path<Str
     Ok(call.one(StatusCode::OK, &represent(webhook, &call, &query), included))
 }
 
-pub(super) async fn create(State(connect): State<Arc<Connect>>, call: Call, headers: HeaderMap, body: Bytes) -> Answer {
+pub(super) async fn create(State(connect): State<Arc<Connect>>, call: Call, sent: Sent) -> Answer {
     let query = call.query(Parameters::default())?;
-    let document = Document::read(&headers, &body, KIND)?;
+    let document = sent.new_resource(KIND)?;
     let mut state = connect.state();
     let mut attributes = document.attributes(ATTRIBUTES, true);
     let (name, url, enabled) = (attributes.text("name"), attributes.address("url"), attributes.flag("enabled"));
@@ -84,19 +83,12 @@ pub(super) async fn create(State(connect): State<Arc<Connect>>, call: Call, head
     Ok(call.one(StatusCode::CREATED, &represent(webhook, &call, &query), Vec::new()))
 }
 
-pub(super) async fn modify(
-    State(connect): State<Arc<Connect>>,
-    Path(id): Path<String>,
-    call: Call,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Answer {
+pub(super) async fn modify(State(connect): State<Arc<Connect>>, Path(id): Path<String>, call: Call, sent: Sent) -> Answer {
     let query = call.query(Parameters::default())?;
     let mut state = connect.state();
     let webhook = state.webhooks.iter_mut().find(|webhook| webhook.id == id);
     let webhook = webhook.ok_or_else(|| ApiError::not_found(KIND, &id))?;
-    let document = Document::read(&headers, &body, KIND)?;
-    document.must_be_about(&id)?;
+    let document = sent.change(KIND, &id)?;
     let mut attributes = document.attributes(ATTRIBUTES, false);
     let current = webhook.settings.clone();
     let changed = WebhookSettings {
