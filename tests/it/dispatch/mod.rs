@@ -3,6 +3,7 @@
 //! Time is virtual: the clock of the waits is turned by hand, and tokio's stands still unless everybody waits.
 
 mod endings;
+mod forwarding;
 mod limits;
 mod reloading;
 mod routing;

@@ -1,12 +1,18 @@
 //! To whom an event is owed.
 
+use std::sync::Arc;
+
 use asc_webhooks::{
     Registry,
-    event::{AppVersion, EventKind, sample},
+    event::{AppVersion, Event, EventKind, sample},
     handler::{handler_fn, on},
-    inbox::{Content, DispatchState, query::ReceiptRecord},
+    inbox::{Arrival, Content, DispatchState, Store as _, memory::Memory, query::ReceiptRecord},
     intake::Reparsed,
+    secret::Secret,
+    signature::{Secrets, SigningKey, sign},
 };
+use bytes::Bytes;
+use jiff::Timestamp;
 
 use super::{block, event, taking};
 use crate::support::running::{Running, SECRET};
@@ -54,4 +60,28 @@ async fn authentic_bytes_that_are_no_event_are_kept_and_owed_to_nobody() {
     assert_eq!(running.app.intake().reparse().await.unwrap(), Reparsed { tried: 1, events: 0 });
     running.take_in(event("one")).await;
     running.until(2, "a", DispatchState::Done, 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_older_program_could_not_read_is_handled_once_it_can_be() {
+    // Bytes are an event or not by what the program knows that takes them in; this one knew less.
+    let store = Arc::new(Memory::new());
+    let unread = Event::parse(Bytes::from_static(b"beyond an older program")).unwrap_err();
+    let header = sign(&Secret::new(SECRET), &event("one")).to_string();
+    let secrets = Secrets::new([SigningKey::new(&Secret::new(SECRET), "1")]);
+    let authentic = secrets.verify([header.as_bytes()], event("one"), Timestamp::UNIX_EPOCH).unwrap();
+    let arrival = Arrival::new("app".into(), authentic, Err(&unread), Vec::new(), Timestamp::UNIX_EPOCH);
+    store.accept(arrival).await.unwrap();
+
+    let running = Running::on(store, &block("a", ""), &taking("a"));
+    check(&running.receipt(1).await, &[]);
+    assert_eq!(running.app.intake().reparse().await.unwrap(), Reparsed { tried: 1, events: 1 });
+    running.app.work();
+    running.until(1, "a", DispatchState::Done, 1).await;
+    let Content::Event(summary) = running.receipt(1).await.receipt.content else { panic!("it is still unparsed") };
+    assert_eq!(summary.event_id, "one");
+
+    assert_eq!(running.app.intake().reparse().await.unwrap(), Reparsed { tried: 0, events: 0 });
+    running.take_in(event("one")).await;
+    assert_eq!(running.app.store().stats(Timestamp::UNIX_EPOCH).await.unwrap().receipts, 1, "it is known, sent again");
 }
