@@ -313,3 +313,29 @@ fn every_metric_is_documented() {
         assert!(operations.contains(&format!("| `{name}` |")), "`{name}` has no row in src/docs/operations.md");
     }
 }
+
+#[test]
+fn the_context_of_the_image_has_all_that_is_compiled_in() {
+    let ignored = fs::read_to_string(root().join(".dockerignore")).unwrap();
+    let mut rules = ignored.lines().filter(|line| !line.starts_with('#'));
+    assert_eq!(rules.next(), Some("*"), "nothing gets into the image's build but what is named");
+    let admitted: Vec<_> =
+        rules.map(|rule| root().join(rule.strip_prefix('!').expect("every other rule lets something in"))).collect();
+
+    let manifest: toml::Table = fs::read_to_string(root().join("Cargo.toml")).unwrap().parse().unwrap();
+    let mut needed: Vec<_> = ["Cargo.toml", "Cargo.lock", "src/lib.rs", "src/main.rs"].map(|name| root().join(name)).into();
+    needed.push(root().join(manifest["package"]["readme"].as_str().unwrap()));
+    for source in sources().iter().filter(|source| !source.is_test()) {
+        let own: Vec<_> = source.text.lines().take(source.own_lines()).collect();
+        let file = root().join("src").join(&source.path);
+        for part in own.join("\n").split("include_").skip(1).filter_map(|rest| rest.split_once("!(\"")) {
+            let (macro_name, rest) = part;
+            assert!(["str", "bytes"].contains(&macro_name), "{}: `include_{macro_name}!` is not looked at here", source.path);
+            needed.push(file.parent().unwrap().join(rest.split('"').next().unwrap()));
+        }
+    }
+    assert!(needed.len() > 10, "only {} files are compiled in", needed.len());
+    let missing =
+        needed.iter().map(|path| path.canonicalize().unwrap()).filter(|path| !admitted.iter().any(|part| path.starts_with(part)));
+    none("compiled in, and kept out of the image's build", &missing.map(|path| path.display().to_string()).collect::<Vec<_>>());
+}
