@@ -1,6 +1,7 @@
 //! See `properties::config`.
 #![no_main]
 
+#[expect(dead_code, reason = "each target looks at one property")]
 #[path = "../properties.rs"]
 mod properties;
 
