@@ -17,17 +17,17 @@
 //! A claim hands out a [`Lease`] with a token that is new at every claim. Whoever finishes a dispatch shows the token; a stale one
 //! changes nothing, so a worker that was away too long cannot overwrite what happened since.
 //!
-//! The inbox knows nothing of handlers but their names.
+//! What Apple lists and what is kept of it is the [`account`]. The inbox knows nothing of handlers but their names.
 
+pub mod account;
 pub mod identity;
 pub mod memory;
 pub mod query;
 pub mod sqlite;
+mod store;
 pub mod wrapper;
-
 #[doc = include_str!("../docs/stores.md")]
 pub mod stores {}
-mod store;
 
 use std::{fmt, sync::Arc, time::Duration};
 

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::{
     Accepted, Arrival, Claim, Claimed, Content, Finish, Identity, Owed, ReceiptId,
+    account::{Account, Entry, Pass},
     query::{Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
 };
 
@@ -78,6 +79,17 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Removes up to `limit` receipts that were received before `before` and owe nothing any more, with their dispatches and
     /// attempts. Their identities stay, so an old notification that is sent again is still known.
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError>;
+
+    /// Enters events that Apple lists into the account of an endpoint. Of an event that is there already, the earlier time in Apple's list
+    /// counts, and what was kept stays kept.
+    async fn note_listed(&self, endpoint: &str, entries: Vec<Entry>, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Ends a look at what Apple lists for an endpoint. A complete one moves the mark, forgets the failures before it and the entries
+    /// whose time is over; one that failed only leaves word of why.
+    async fn end_pass(&self, endpoint: &str, pass: Pass, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The account of every endpoint of which a look at Apple's list has ended, in order of name.
+    async fn accounts(&self) -> Result<Vec<Account>, StoreError>;
 
     /// Commits something real, to prove that the store can.
     async fn probe(&self, now: Timestamp) -> Result<(), StoreError>;

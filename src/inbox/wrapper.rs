@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::{
     Accepted, Arrival, Claim, Claimed, Content, Finish, Identity, Owed, ReceiptId, Store, StoreError,
+    account::{Account, Entry, Pass},
     query::{Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
 };
 
@@ -151,5 +152,17 @@ impl<W: Wrapper> Store for W {
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
         self.inner().purge(before, limit).await
+    }
+
+    async fn note_listed(&self, endpoint: &str, entries: Vec<Entry>, now: Timestamp) -> Result<(), StoreError> {
+        self.inner().note_listed(endpoint, entries, now).await
+    }
+
+    async fn end_pass(&self, endpoint: &str, pass: Pass, now: Timestamp) -> Result<(), StoreError> {
+        self.inner().end_pass(endpoint, pass, now).await
+    }
+
+    async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        self.inner().accounts().await
     }
 }

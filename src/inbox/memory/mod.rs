@@ -3,6 +3,7 @@
 //! It keeps every promise of [`Store`] but one: what it holds ends with the process. It is written to be read, not to be fast:
 //! where SQLite has an index, this walks.
 
+mod account;
 mod state;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use self::state::{State, is_unparsed, meets};
 use super::{
     Accepted, Arrival, Claim, Claimed, Content, DispatchState, Finish, Identity, Owed, ReceiptId, Store, StoreError,
+    account::{Account, Entry, Pass},
     query::{DispatchRecord, Listed, Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
 };
 
@@ -118,6 +120,20 @@ impl Store for Memory {
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
         Ok(self.state()?.purge(before, limit))
+    }
+
+    async fn note_listed(&self, endpoint: &str, entries: Vec<Entry>, now: Timestamp) -> Result<(), StoreError> {
+        self.state()?.accounts.note_listed(endpoint, entries, now);
+        Ok(())
+    }
+
+    async fn end_pass(&self, endpoint: &str, pass: Pass, now: Timestamp) -> Result<(), StoreError> {
+        self.state()?.accounts.end_pass(endpoint, pass, now);
+        Ok(())
+    }
+
+    async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        Ok(self.state()?.accounts.all())
     }
 
     async fn probe(&self, _now: Timestamp) -> Result<(), StoreError> {

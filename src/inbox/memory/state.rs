@@ -14,6 +14,7 @@ use super::super::{
     Lease, Owed, Receipt, ReceiptId, Source, Verdict,
     query::{EndpointStats, HandlerStats, Listed, Purged, ReceiptFilter, Replay, Stats},
 };
+use super::account::Accounts;
 use crate::signature::Proof;
 
 #[derive(Debug, Default)]
@@ -24,6 +25,7 @@ pub(super) struct State {
     newest: BTreeMap<String, Timestamp>,
     last_receipt: i64,
     last_dispatch: i64,
+    pub(super) accounts: Accounts,
     pub(super) closed: bool,
 }
 

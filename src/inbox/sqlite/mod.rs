@@ -15,6 +15,7 @@
 //! What a purge removes makes room in the file for what comes, and not on the disk: the file keeps its largest size. Giving pages
 //! back would mean to move others into their place, and a map of all pages to do it by, written at every insert.
 
+mod account;
 mod checkpoint;
 mod column;
 mod company;
@@ -43,6 +44,7 @@ use jiff::Timestamp;
 use self::{checkpoint::Checkpoints, disk::Disk, ledger::Ledger, reading::Readers, schema::Age, writer::Writer};
 use super::{
     Accepted, Arrival, Claim, Claimed, Content, Finish, Identity, Owed, ReceiptId, Store, StoreError,
+    account::{Account, Entry, Pass},
     query::{Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
 };
 
@@ -225,6 +227,21 @@ impl Store for Sqlite {
         receipts.truncate(limit);
         let purged = self.writer.write(move |ledger| ledger.purge(&receipts)).await?;
         Ok(Purged { more, ..purged })
+    }
+
+    async fn note_listed(&self, endpoint: &str, entries: Vec<Entry>, now: Timestamp) -> Result<(), StoreError> {
+        self.disk.admit(0)?;
+        let endpoint = endpoint.to_owned();
+        self.writer.write(move |ledger| ledger.note_listed(&endpoint, &entries, now)).await
+    }
+
+    async fn end_pass(&self, endpoint: &str, pass: Pass, now: Timestamp) -> Result<(), StoreError> {
+        let endpoint = endpoint.to_owned();
+        self.writer.write(move |ledger| ledger.end_pass(&endpoint, &pass, now)).await
+    }
+
+    async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        self.readers.read(account::accounts).await
     }
 
     async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
