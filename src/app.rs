@@ -24,6 +24,7 @@ use crate::{
         sqlite::{Options, Sqlite},
     },
     intake::Intake,
+    recovery::{Plan, Recovery},
     server::{self, Limits, Receiver},
     shutdown::Shutdown,
     telemetry::{
@@ -51,6 +52,7 @@ pub struct App {
     work: Arc<Notify>,
     figures: Exposition,
     asc: Option<Arc<asc::Client>>,
+    recovery: Option<Arc<Recovery>>,
     shutdown: Shutdown,
 }
 
@@ -85,9 +87,13 @@ impl App {
         let intake = Arc::new(Intake::new(Arc::clone(&store), routes, Arc::clone(&clock), Arc::clone(&work)));
         let worker = Arc::new(Worker::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&work), lanes));
         let (into, on, by) = (Arc::clone(&intake), Arc::clone(&store), Arc::clone(&clock));
+        let recovery = asc.clone().map(|client| {
+            let (into, on, by) = (Arc::clone(&intake), Arc::clone(&store), Arc::clone(&clock));
+            Arc::new(Recovery::new(client, into, on, by, Plan::new(config)))
+        });
         let receiver = Receiver::new(&config.endpoints, &config.server, into, on, by, &shutdown);
         let config = ArcSwap::from_pointee(config.clone());
-        Ok(Self { config, store, intake, receiver, worker, clock, work, figures, asc, shutdown })
+        Ok(Self { config, store, intake, receiver, worker, clock, work, figures, asc, recovery, shutdown })
     }
 
     /// The public routes: the endpoints and the health checks, to be nested or merged into an axum application of one's own.
@@ -107,6 +113,11 @@ impl App {
         self.asc.as_ref()
     }
 
+    /// The way to fetch back what was missed, if there is a key.
+    pub fn recovery(&self) -> Option<&Arc<Recovery>> {
+        self.recovery.as_ref()
+    }
+
     /// Where receipts are kept.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
@@ -122,11 +133,17 @@ impl App {
         let retention = self.config.load().store.retention;
         let janitor = Janitor::new(Arc::clone(&self.store), Arc::clone(&self.clock), Arc::clone(&self.work), retention);
         let figures = tidy_figures(self.figures.clone(), self.shutdown.clone());
-        vec![
+        let recovery = self.recovery.iter().map(|recovery| Running {
+            part: "recovery",
+            task: self.shutdown.spawn(Arc::clone(recovery).run(self.shutdown.clone())),
+        });
+        let mut running = vec![
             Running { part: "worker", task: self.shutdown.spawn(Arc::clone(&self.worker).run(self.shutdown.clone())) },
             Running { part: "janitor", task: self.shutdown.spawn(janitor.run(self.shutdown.clone())) },
             Running { part: "recorder", task: self.shutdown.spawn(figures) },
-        ]
+        ];
+        running.extend(recovery);
+        running
     }
 
     /// Runs the whole program until the end is asked for, and sees to it that it ends within the configured grace period.
@@ -194,7 +211,11 @@ impl App {
         self.intake.reroute(routes);
         self.worker.replace(lanes);
         self.receiver.reload(&loaded.config.endpoints);
-        self.config.store(Arc::new(running.reloaded(&loaded.config)));
+        let config = running.reloaded(&loaded.config);
+        if let Some(recovery) = &self.recovery {
+            recovery.follow(Plan::new(&config));
+        }
+        self.config.store(Arc::new(config));
         Ok(warnings)
     }
 }

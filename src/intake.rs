@@ -14,7 +14,7 @@ use crate::{
     event::{Event, NotAnEvent},
     handler::route::{Route, Routes},
     inbox::{Accepted, Arrival, Content, Identity, Owed, ReceiptId, Store, StoreError},
-    signature::Authentic,
+    signature::{Authentic, Proof},
     telemetry::metrics::{self, TakenIn},
 };
 
@@ -48,10 +48,14 @@ impl Intake {
         let is_owed = !owed.is_empty();
         let mut arrival = Arrival::new(Arc::clone(endpoint), authentic, parsed.as_ref(), owed, self.clock.now());
         arrival.due_at = self.clock.steady();
+        let is_fetched = matches!(arrival.proof, Proof::Fetched);
         let started = Instant::now();
         let accepted = self.store.accept(arrival).await?;
-        metrics::accept_took(started.elapsed());
-        tell(endpoint, &parsed, accepted);
+        // Recovery looks at everything that Apple lists. That most of it is known is no notification taken in.
+        if !(is_fetched && accepted == Accepted::Known) {
+            metrics::accept_took(started.elapsed());
+            tell(endpoint, &parsed, accepted);
+        }
         if is_owed && matches!(accepted, Accepted::New { .. }) {
             self.work.notify_one();
         }

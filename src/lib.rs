@@ -29,7 +29,7 @@
 //! | what is done about it | [`handler`], [`Handler`], [`worker`] |
 //! | what is kept | [`inbox`], [`inbox::Store`] |
 //! | the program, whole or in parts | [`App`], [`cli`], [`config`], [`server`], [`intake`] |
-//! | asking Apple, and a local App Store Connect | [`asc`], [`sandbox`] |
+//! | asking Apple, fetching back what was missed, a local App Store Connect | [`asc`], [`recovery`], [`sandbox`] |
 //! | running it | [`operations`] |
 //!
 //! # Features
@@ -53,6 +53,7 @@ pub mod worker;
 
 // What we ask Apple, and what stands in for it.
 pub mod asc;
+pub mod recovery;
 pub mod sandbox;
 
 // How it is reached.

@@ -134,6 +134,11 @@ impl Client {
         self.pace.left()
     }
 
+    /// Waits until nobody has asked anything for an interval: for work that is in no hurry, and leaves the burst to those who are.
+    pub async fn lull(&self) {
+        self.pace.lull().await;
+    }
+
     /// The address of a resource. What comes from outside must stay one part of the path.
     fn url(&self, path: &[&str]) -> Result<Url, Error> {
         if let Some(id) = path.iter().find(|part| matches!(**part, "" | "." | "..")) {
@@ -151,6 +156,10 @@ impl Client {
         let mut attempt = 1;
         let mut may_be_done = false;
         loop {
+            if attempt > 1 {
+                // Whoever has trouble answering is not to be crowded.
+                self.pace.lull().await;
+            }
             self.turn().await;
             let error = match self.attempt(&request, attempt).await {
                 // Of two tries to delete, the first worked and its answer was lost.

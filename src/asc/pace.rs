@@ -58,6 +58,8 @@ pub(super) struct Pace {
 struct State {
     /// When the next turn would be if there were no bursts.
     due: Option<Instant>,
+    /// When the last turn was, or will be.
+    last: Option<Instant>,
     /// Until when nobody may ask.
     held_until: Option<Instant>,
     left: Option<RateLimit>,
@@ -77,6 +79,17 @@ impl Pace {
             // Apple may have said "too many" to somebody else in the meantime.
             if self.state().held_until.is_none_or(|end| end <= Instant::now()) {
                 return;
+            }
+        }
+    }
+
+    /// Waits until an interval has passed since the last turn, so that the next one uses up nothing of a burst.
+    pub(super) async fn lull(&self) {
+        loop {
+            let end = self.state().last.map(|last| last + self.interval);
+            match end.filter(|end| *end > Instant::now()) {
+                Some(end) => tokio::time::sleep_until(end).await,
+                None => return,
             }
         }
     }
@@ -104,6 +117,7 @@ impl Pace {
         let start = due.checked_sub(self.allowance).unwrap_or(now).max(now).max(state.held_until.unwrap_or(now));
         let interval = state.left.map_or(self.interval, |left| left.stretched(self.interval));
         state.due = Some(due.max(start) + interval);
+        state.last = Some(start);
         start
     }
 
@@ -148,6 +162,18 @@ mod tests {
         assert_eq!(turns(&pace, 6).await, [0, 0, 0, 1_000, 2_000, 3_000]);
         tokio::time::advance(Duration::from_mins(1)).await;
         assert_eq!(turns(&pace, 5).await, [0, 0, 0, 1_000, 2_000], "a pause earns a burst and no more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_a_lull_leaves_the_burst_alone() {
+        let pace = Pace::new(Duration::from_secs(1), 3);
+        let start = Instant::now();
+        for second in 0..4 {
+            pace.lull().await;
+            pace.turn().await;
+            assert_eq!(start.elapsed().as_secs(), second, "one turn a second, from the first on");
+        }
+        assert_eq!(turns(&pace, 4).await, [0, 0, 1_000, 2_000], "others still have theirs");
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@
 
 mod check;
 mod completions;
+mod deliveries;
 mod events;
 mod failure;
 mod healthcheck;
@@ -68,6 +69,8 @@ enum Command {
     Events(events::Command),
     #[command(subcommand)]
     Webhooks(webhooks::Command),
+    #[command(subcommand)]
+    Deliveries(deliveries::Command),
     Healthcheck(healthcheck::Arguments),
     Completions(completions::Arguments),
 }
@@ -127,6 +130,7 @@ fn run(arguments: &Arguments, registry: &Registry) -> Outcome {
         Command::Send(arguments) => block_on(send::run(&setup, arguments))?,
         Command::Events(command) => block_on(events::run(&setup, command))?,
         Command::Webhooks(command) => block_on(webhooks::run(&setup, command))?,
+        Command::Deliveries(command) => block_on(deliveries::run(&setup, command))?,
         Command::Healthcheck(arguments) => block_on(healthcheck::run(&setup, arguments))?,
         Command::Completions(arguments) => completions::run(arguments),
     }

@@ -18,6 +18,7 @@ use crate::{
     event::EventKind,
     inbox::{
         Attempt, AttemptResult, Content, Dispatch, DispatchId, DispatchState, Receipt, ReceiptId, Source, Summary,
+        account::{self, Account},
         query::{DispatchRecord, EndpointStats, HandlerStats, Listed, ReceiptRecord, Stats},
     },
     secret::Secret,
@@ -221,8 +222,22 @@ fn numbers_are_shown_by_endpoint_and_handler() {
             HandlerStats { handler: "log".to_owned(), waiting: 0, claimed: 0, done: 1_204, dead: 0, oldest_open: None },
         ],
     };
-    insta::assert_snapshot!("events_stats", events::stats_words(&stats));
-    insta::assert_snapshot!("events_stats_empty", events::stats_words(&Stats::default()));
+    insta::assert_snapshot!("events_stats", events::stats_words(&stats, &[]));
+    insta::assert_snapshot!("events_stats_empty", events::stats_words(&Stats::default(), &[]));
+    let account = |endpoint: &str, missing, failure| Account {
+        endpoint: endpoint.to_owned(),
+        listed: 1_001,
+        kept: 1_001 - missing,
+        missing,
+        since: Some("2026-11-11T09:00:00Z".parse().unwrap()),
+        completed_at: newest,
+        failure,
+        ..Account::default()
+    };
+    let at = "2026-11-21T08:35:00Z".parse().unwrap();
+    let error = "GET /v1/apps/1/webhooks: App Store Connect refused the key\u{9b}".to_owned();
+    let accounts = [account("my-app", 0, None), account("other", 2, Some(account::Failure { at, error }))];
+    insta::assert_snapshot!("events_stats_account", events::stats_words(&stats, &accounts));
 }
 
 #[test]

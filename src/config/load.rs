@@ -10,7 +10,7 @@ use std::{
 use toml::{Table, Value};
 
 use super::{
-    Admin, Asc, Config, Endpoint, Handler, Messages, Outgoing, Server, Store, Telemetry,
+    Admin, Asc, Config, Endpoint, Handler, Messages, Outgoing, Recovery, Server, Store, Telemetry,
     endpoint::{self, Exposure},
     error::{Origin, Problem, Problems},
     handler,
@@ -108,6 +108,7 @@ pub(super) fn settle(table: &Table, mut reading: Reading<'_>, file: Option<PathB
     let endpoints = root.tables("endpoint");
     let store = root.section("store").and_then(Store::settle);
     let asc = root.section("asc").and_then(Asc::settle);
+    let recovery = root.section("recovery").and_then(Recovery::settle);
     let admin = root.section("admin").and_then(|section| Admin::settle(section, public));
     let telemetry = root.section("telemetry").and_then(Telemetry::settle);
     let outgoing = root.section("outgoing").map(Outgoing::settle);
@@ -132,12 +133,13 @@ pub(super) fn settle(table: &Table, mut reading: Reading<'_>, file: Option<PathB
     let config = (|| {
         let endpoints = endpoints.into_iter().map(|(_, endpoint)| endpoint).collect();
         let handlers = handlers.into_iter().map(|(_, handler)| handler).collect();
-        let (server, store, admin) = (server?, store?, admin?);
+        let (server, store, recovery, admin) = (server?, store?, recovery?, admin?);
         Some(Config {
             server,
             endpoints,
             store,
             asc,
+            recovery,
             admin,
             telemetry: telemetry?,
             outgoing: outgoing?,

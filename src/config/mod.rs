@@ -14,6 +14,7 @@ mod layers;
 mod load;
 mod messages;
 mod outgoing;
+mod recovery;
 mod secret_source;
 mod section;
 mod server;
@@ -31,6 +32,7 @@ pub use self::{
     load::{DEFAULTS, Flag, Loaded, Sources, load},
     messages::Messages,
     outgoing::Outgoing,
+    recovery::Recovery,
     server::Server,
     store::{Store, StoreUrl},
     telemetry::{LogFormat, Telemetry},
@@ -49,6 +51,8 @@ pub struct Config {
     pub store: Store,
     /// The key that App Store Connect is asked with; without it, it is not asked.
     pub asc: Option<Asc>,
+    /// Fetching back what was missed.
+    pub recovery: Recovery,
     /// The operator's listener.
     pub admin: Admin,
     /// Logs.

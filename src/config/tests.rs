@@ -115,6 +115,9 @@ fn a_full_file_settles_as_written() {
     let asc = config.asc.as_ref().unwrap();
     assert_eq!((asc.key_id.as_str(), asc.base_url.as_str()), ("2X9R4HXF34", "http://127.0.0.1:8089/"));
     assert_eq!(asc.issuer_id.as_deref(), Some("57246542-96fe-1a63-e053-0824d011072a"));
+    let (minute, hour) = (Duration::from_mins(1), Duration::from_hours(1));
+    let recovery = Recovery { interval: Some(minute), overlap: 2 * hour, lookback: 720 * hour, patience: hour };
+    assert_eq!(config.recovery, recovery);
     assert_eq!(config.messages.times, "%d.%m. %H:%M");
     assert_eq!(config.messages.time_zone.iana_name(), Some("Europe/Berlin"));
     let bot = &config.handlers[0];
@@ -293,4 +296,21 @@ fn a_key_for_app_store_connect_is_whole_or_absent() {
     check_asc("issuer_id = \"57246542-96fe-1a63-e053-0824d011072a\"", &["asc.key_id", "asc.private_key"]);
     check_asc("base_url = \"http://api.example.com\"", &["asc.base_url"]);
     check_asc("base_url = \"https://user:word@api.example.com\"", &["asc.base_url"]);
+}
+
+#[track_caller]
+fn interval(line: &str) -> Result<Option<Duration>, Vec<String>> {
+    let loaded = load_text(&format!("{SMALLEST}\n[recovery]\n{line}"), &[]);
+    loaded
+        .map(|loaded| loaded.config.recovery.interval)
+        .map_err(|found| found.problems.into_iter().map(|problem| problem.key).collect())
+}
+
+#[test]
+fn recovery_has_an_interval_or_is_off() {
+    assert_eq!(interval(""), Ok(Some(Duration::from_mins(5))));
+    assert_eq!(interval("interval = \"90s\""), Ok(Some(Duration::from_secs(90))));
+    assert_eq!(interval("interval = false"), Ok(None));
+    assert_eq!(interval("interval = true"), Err(vec!["recovery.interval".to_owned()]));
+    assert_eq!(interval("interval = \"0s\""), Err(vec!["recovery.interval".to_owned()]));
 }

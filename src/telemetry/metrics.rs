@@ -12,13 +12,14 @@ use std::{
     time::Duration,
 };
 
+use jiff::{SignedDuration, Timestamp};
 use metrics::{Counter, Unit, counter, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::TelemetryError;
 use crate::{
     event::EventKind,
-    inbox::{AttemptResult, DispatchState, StoreError},
+    inbox::{AttemptResult, DispatchState, StoreError, account::Account},
 };
 
 /// One figure.
@@ -73,11 +74,42 @@ const OLDEST_OPEN: Metric =
     Metric::gauge("asc_webhooks_oldest_open_seconds", "Age of the oldest receipt that a handler has not finished, by handler");
 const STORE_ERRORS: Metric =
     Metric::counter("asc_webhooks_store_errors_total", "Times the store could not do what it was asked, by kind");
+const RECOVERY_PASSES: Metric =
+    Metric::counter("asc_webhooks_recovery_passes_total", "Looks at what Apple lists, by endpoint and result (complete, failed)");
+const RECOVERED: Metric =
+    Metric::counter("asc_webhooks_recovery_recovered_total", "Events fetched back that had not arrived, by endpoint");
+const RECOVERY_LISTED: Metric =
+    Metric::gauge("asc_webhooks_recovery_listed_events", "Events that Apple lists, as far back as the account goes, by endpoint");
+const RECOVERY_MISSING: Metric =
+    Metric::gauge("asc_webhooks_recovery_missing_events", "Events that Apple lists and that are not kept, by endpoint: the gap");
+const RECOVERY_MISSING_FOR: Metric =
+    Metric::gauge("asc_webhooks_recovery_missing_seconds", "How long the oldest of the missing events has been, by endpoint");
+const RECOVERY_COMPLETE: Metric = Metric::gauge(
+    "asc_webhooks_recovery_complete_timestamp_seconds",
+    "When Apple's list was last read to its end, as seconds since 1970, by endpoint",
+);
 const BUILD: Metric = Metric::gauge("asc_webhooks_build_info", "Always 1; the label says which version runs");
 
 /// Every figure there is.
-pub const ALL: &[Metric] =
-    &[REQUESTS, REFUSED, RECEIPTS, ACCEPT, CONNECTIONS, ATTEMPTS, ATTEMPT, DISPATCHES, OLDEST_OPEN, STORE_ERRORS, BUILD];
+pub const ALL: &[Metric] = &[
+    REQUESTS,
+    REFUSED,
+    RECEIPTS,
+    ACCEPT,
+    CONNECTIONS,
+    ATTEMPTS,
+    ATTEMPT,
+    DISPATCHES,
+    OLDEST_OPEN,
+    STORE_ERRORS,
+    RECOVERY_PASSES,
+    RECOVERED,
+    RECOVERY_LISTED,
+    RECOVERY_MISSING,
+    RECOVERY_MISSING_FOR,
+    RECOVERY_COMPLETE,
+    BUILD,
+];
 
 /// What became of authentic bytes, as a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,6 +238,29 @@ pub fn store_failed(error: &StoreError) {
     counter!(STORE_ERRORS.name, "kind" => store_error_label(error)).increment(1);
 }
 
+/// Tells that a look at what Apple lists for an endpoint has ended.
+pub fn recovery_passed(endpoint: &str, is_complete: bool) {
+    let result = if is_complete { "complete" } else { "failed" };
+    counter!(RECOVERY_PASSES.name, "endpoint" => endpoint.to_owned(), "result" => result).increment(1);
+}
+
+/// Tells that an event was fetched back that had not arrived.
+pub fn recovered(endpoint: &str) {
+    counter!(RECOVERED.name, "endpoint" => endpoint.to_owned()).increment(1);
+}
+
+/// Tells how what Apple lists stands to what is kept.
+pub fn recovery_account(account: &Account, now: Timestamp) {
+    let set = |metric: Metric, value: f64| gauge!(metric.name, "endpoint" => account.endpoint.clone()).set(value);
+    let missing_for = account.missing_since.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
+    set(RECOVERY_LISTED, as_value(account.listed));
+    set(RECOVERY_MISSING, as_value(account.missing));
+    set(RECOVERY_MISSING_FOR, missing_for.as_secs_f64().max(0.0));
+    if let Some(completed_at) = account.completed_at {
+        set(RECOVERY_COMPLETE, completed_at.as_duration().as_secs_f64());
+    }
+}
+
 /// A store's error as one word.
 pub fn store_error_label(error: &StoreError) -> &'static str {
     match error {
@@ -268,6 +323,10 @@ pub(crate) mod tests {
         recorder.handle().render()
     }
 
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
     #[test]
     fn every_figure_is_shown_with_its_type_and_meaning() {
         let shown = scrape_after(|| {
@@ -280,6 +339,19 @@ pub(crate) mod tests {
             dispatches("ci", DispatchState::Dead, 3);
             oldest_open("ci", Duration::from_millis(1_500));
             store_failed(&StoreError::Full("disk".to_owned()));
+            recovery_passed("app", true);
+            recovered("app");
+            let (missing_since, completed_at) = (Some(at(1_000)), Some(at(1_060)));
+            let account = Account {
+                endpoint: "app".into(),
+                listed: 9,
+                kept: 8,
+                missing: 1,
+                missing_since,
+                completed_at,
+                ..Account::default()
+            };
+            recovery_account(&account, at(1_090));
         });
         for metric in ALL {
             let kind = format!("{:?}", metric.kind).to_lowercase();

@@ -11,6 +11,7 @@ mod dispatch;
 mod docs;
 mod program;
 mod receive;
+mod recovery;
 mod sandbox;
 mod store;
 mod support;

@@ -25,12 +25,14 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("intake", &["telemetry", "handler", "inbox", "event", "signature", "clock"]),
     ("worker", &["telemetry", "handler", "inbox", "config", "event", "clock", "shutdown"]),
     ("server", &["intake", "telemetry", "handler", "inbox", "config", "event", "signature", "secret", "clock", "shutdown"]),
+    ("recovery", &["intake", "telemetry", "inbox", "config", "asc", "clock", "shutdown"]),
     ("sandbox", &["event", "signature", "secret", "clock", "shutdown", "http_client"]),
     (
         "app",
         &[
             "server",
             "worker",
+            "recovery",
             "intake",
             "asc",
             "telemetry",
@@ -51,6 +53,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "app",
             "server",
             "worker",
+            "recovery",
             "intake",
             "asc",
             "telemetry",

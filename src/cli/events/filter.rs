@@ -62,7 +62,8 @@ impl Filter {
     }
 }
 
-fn moment(text: &str) -> Result<Timestamp, String> {
+/// Reads a time, or how long ago it was.
+pub(in crate::cli) fn moment(text: &str) -> Result<Timestamp, String> {
     let expected = "expected a time such as `2027-01-31T08:00:00Z`, or how long ago, such as `2h`";
     if let Ok(time) = text.parse() {
         return Ok(time);

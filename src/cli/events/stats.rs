@@ -3,7 +3,7 @@
 use super::super::{Format, Outcome, output};
 use crate::{
     clock::{Clock as _, SystemClock},
-    inbox::{Store, query::Stats},
+    inbox::{Store, account::Account, query::Stats},
 };
 
 /// Count what is kept, by endpoint and by handler
@@ -14,15 +14,23 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(store: &dyn Store, arguments: &Arguments) -> Outcome {
-    let stats = store.stats(SystemClock::new().now()).await?;
+    let (stats, accounts) = (store.stats(SystemClock::new().now()).await?, store.accounts().await?);
     if arguments.format.json {
-        return Ok(output::json(&stats)?);
+        return Ok(output::json(&Document { stats: &stats, recovery: &accounts })?);
     }
-    Ok(output::line(words(&stats))?)
+    Ok(output::line(words(&stats, &accounts))?)
+}
+
+/// The numbers as programs read them.
+#[derive(Debug, serde::Serialize)]
+struct Document<'s> {
+    #[serde(flatten)]
+    stats: &'s Stats,
+    recovery: &'s [Account],
 }
 
 /// The numbers as people read them.
-pub(in crate::cli) fn words(stats: &Stats) -> String {
+pub(in crate::cli) fn words(stats: &Stats, accounts: &[Account]) -> String {
     let mut parts = vec![format!(
         "{}, {} unparsed, {} recovered, {} on disk",
         output::count(stats.receipts, "receipt", "receipts"),
@@ -51,5 +59,22 @@ pub(in crate::cli) fn words(stats: &Stats) -> String {
         let header = ["handler", "waiting", "claimed", "done", "dead", "oldest open (utc)"];
         parts.push(output::table(&header, handlers));
     }
+    if !accounts.is_empty() {
+        parts.push(account_table(accounts));
+    }
     parts.join("\n\n")
+}
+
+/// What Apple lists and what is kept of it, as a table, with what went wrong below.
+pub(in crate::cli) fn account_table(accounts: &[Account]) -> String {
+    let rows = accounts.iter().map(|of| {
+        let [since, complete] = [of.since, of.completed_at].map(|at| at.map(output::time).unwrap_or_default());
+        vec![of.endpoint.clone(), of.listed.to_string(), of.kept.to_string(), of.missing.to_string(), since, complete]
+    });
+    let table = output::table(&["endpoint", "listed by apple", "kept", "missing", "since (utc)", "last complete look (utc)"], rows);
+    let failures = accounts.iter().filter_map(|of| {
+        let failure = of.failure.as_ref()?;
+        Some(format!("\n{}: the look of {} failed: {}", of.endpoint, output::time(failure.at), output::plain(&failure.error)))
+    });
+    [table].into_iter().chain(failures).collect()
 }
