@@ -23,6 +23,9 @@ use crate::{
     shutdown::Shutdown,
 };
 
+/// What the ids of the keys are drawn from: they are the same in every sandbox, so that a configuration can name them.
+const KEYS: u64 = 1 << 32;
+
 #[derive(Debug)]
 pub(super) struct Connect {
     pub(super) address: SocketAddr,
@@ -41,7 +44,7 @@ pub(super) struct Connect {
 impl Connect {
     pub(super) fn new(settings: Settings, address: SocketAddr, shutdown: &Shutdown) -> Result<Self, StartError> {
         let now = milliseconds(settings.clock.now());
-        let mut ids = Seed::new(settings.seed.rotate_left(32));
+        let mut ids = Seed::new(KEYS);
         let (team, individual, developer) = (ids.capitals(10), ids.capitals(10), ids.capitals(10));
         let issuer = Some(ids.uuid());
         let keys = [

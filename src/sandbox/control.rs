@@ -8,6 +8,7 @@
 //! | `POST /sandbox/drive` | `scenario`, and if wanted `app`, `pace` (`1s`) |
 //! | `POST /sandbox/step` | `scenario`, and if wanted `app` |
 //! | `POST /sandbox/burst` | `events`, and if wanted `app` |
+//! | `POST /sandbox/webhooks` | `url`, `secret`, and if wanted `app`, `name`: registers one for every event |
 //! | `POST /sandbox/ping` | `webhook` |
 //! | `POST /sandbox/redeliver` | `delivery` |
 //! | `POST /sandbox/faults` | `fault`, and if wanted `next` or `probability`, `webhook`, `time` (`2s`) |
@@ -36,9 +37,11 @@ use super::{
     catalog::APPS,
     connect::Connect,
     faults::{Fault, Mishap, Often},
-    running::{Drive, Running},
+    page,
+    running::{Drive, Refused, Running},
     scenario::Scenario,
 };
+use crate::secret::Secret;
 
 /// The most events that one burst makes.
 const GREATEST_BURST: usize = 100_000;
@@ -48,11 +51,13 @@ pub(super) fn routes() -> Router<Arc<Connect>> {
         .route("/sandbox/drive", post(drive))
         .route("/sandbox/step", post(step))
         .route("/sandbox/burst", post(burst))
+        .route("/sandbox/webhooks", post(register))
         .route("/sandbox/ping", post(ping))
         .route("/sandbox/redeliver", post(redeliver))
         .route("/sandbox/faults", get(faults).post(fault).delete(clear_faults))
         .route("/sandbox/faults/clear", post(clear_faults))
         .route("/sandbox/deliveries", get(deliveries))
+        .layer(from_fn(explain_mistakes))
         .layer(from_fn(only_from_our_own_page))
 }
 
@@ -62,13 +67,13 @@ async fn drive(State(connect): State<Arc<Connect>>, headers: HeaderMap, body: By
     let form = Form::read(&body);
     let drive = Drive { pace: form.time("pace")?.unwrap_or_default(), ..Drive::from(form.needed::<Scenario>("scenario")?) };
     let drive = drive.with_app(form.app());
-    let steps = Running::new(connect).drive(drive).await.map_err(Mistake::new)?;
+    let steps = Running::new(connect).drive(drive).await.map_err(Mistake::absent)?;
     Ok(done(&headers, &json!({ "items": steps })))
 }
 
 async fn step(State(connect): State<Arc<Connect>>, headers: HeaderMap, body: Bytes) -> Answer {
     let form = Form::read(&body);
-    let step = Running::new(connect).step(form.needed("scenario")?, form.app()).await.map_err(Mistake::new)?;
+    let step = Running::new(connect).step(form.needed("scenario")?, form.app()).await.map_err(Mistake::absent)?;
     Ok(done(&headers, &step))
 }
 
@@ -76,10 +81,26 @@ async fn burst(State(connect): State<Arc<Connect>>, headers: HeaderMap, body: By
     let form = Form::read(&body);
     let events = form.needed::<usize>("events")?;
     if events > GREATEST_BURST {
-        return Err(Mistake(format!("`events` is {events}; a burst makes at most {GREATEST_BURST}")));
+        return Err(Mistake::new(format!("`events` is {events}; a burst makes at most {GREATEST_BURST}")));
     }
-    let ids = Running::new(connect).burst(form.app(), events).await.map_err(Mistake::new)?;
+    let ids = Running::new(connect).burst(form.app(), events).await.map_err(Mistake::absent)?;
     Ok(done(&headers, &json!({ "items": ids })))
+}
+
+async fn register(State(connect): State<Arc<Connect>>, headers: HeaderMap, body: Bytes) -> Answer {
+    let form = Form::read(&body);
+    let url = form.needed::<Url>("url")?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(Mistake::new(format!("the field `url`: `{}` is no web address; expected `http` or `https`", url.scheme())));
+    }
+    let name = form.given::<String>("name")?.unwrap_or_else(|| "registered by hand".to_owned());
+    let secret = Secret::new(form.needed::<String>("secret")?);
+    let registered = Running::new(connect).register(form.app(), &name, url.as_str(), &secret);
+    let id = registered.map_err(|refused| match refused {
+        Refused::NoSuchApp(error) => Mistake::absent(error),
+        refused @ Refused::Full(_) => Mistake::new(refused),
+    })?;
+    Ok(done(&headers, &json!({ "id": id })))
 }
 
 async fn ping(State(connect): State<Arc<Connect>>, headers: HeaderMap, body: Bytes) -> Answer {
@@ -87,7 +108,7 @@ async fn ping(State(connect): State<Arc<Connect>>, headers: HeaderMap, body: Byt
     if Running::new(connect).ping(&webhook).await {
         return Ok(done(&headers, &json!({ "sent": true })));
     }
-    Err(Mistake(format!("there is no webhook with id `{webhook}`")))
+    Err(Mistake::absent(format!("there is no webhook with id `{webhook}`")))
 }
 
 async fn redeliver(State(connect): State<Arc<Connect>>, headers: HeaderMap, body: Bytes) -> Answer {
@@ -95,7 +116,7 @@ async fn redeliver(State(connect): State<Arc<Connect>>, headers: HeaderMap, body
     if Running::new(connect).redeliver(&delivery).await {
         return Ok(done(&headers, &json!({ "sent": true })));
     }
-    Err(Mistake(format!("there is no delivery with id `{delivery}`, or its webhook is gone")))
+    Err(Mistake::absent(format!("there is no delivery with id `{delivery}`, or its webhook is gone")))
 }
 
 async fn faults(State(connect): State<Arc<Connect>>) -> Response {
@@ -110,8 +131,8 @@ async fn fault(State(connect): State<Arc<Connect>>, headers: HeaderMap, body: By
         (None, None) => Often::Next(1),
         (Some(times), None) => Often::Next(times),
         (None, Some(probability)) if (0.0..=1.0).contains(&probability) => Often::Probability(probability),
-        (None, Some(probability)) => return Err(Mistake(format!("`probability` is {probability}; expected 0 to 1"))),
-        (Some(_), Some(_)) => return Err(Mistake("give `next` or `probability`, not both".to_owned())),
+        (None, Some(probability)) => return Err(Mistake::new(format!("`probability` is {probability}; expected 0 to 1"))),
+        (Some(_), Some(_)) => return Err(Mistake::new("give `next` or `probability`, not both")),
     };
     let mishap = form.time("time")?.map_or(mishap, |time| mishap.lasting(time));
     let fault = Fault { mishap, often, webhook: form.given("webhook")? };
@@ -151,52 +172,76 @@ impl Form {
     }
 
     fn needed<T: FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<T, Mistake> {
-        self.given(name)?.ok_or_else(|| Mistake(format!("the field `{name}` is missing")))
+        self.given(name)?.ok_or_else(|| Mistake::new(format!("the field `{name}` is missing")))
     }
 
     fn given<T: FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<Option<T>, Mistake> {
         let Some(text) = self.0.get(name) else { return Ok(None) };
-        text.parse().map(Some).map_err(|error| Mistake(format!("the field `{name}`: {error}")))
+        text.parse().map(Some).map_err(|error| Mistake::new(format!("the field `{name}`: {error}")))
     }
 
     fn time(&self, name: &str) -> Result<Option<Duration>, Mistake> {
         let time = self.given::<humantime::Duration>(name)?.map(Duration::from);
         match time {
-            Some(time) if time > Duration::from_hours(1) => Err(Mistake(format!("the field `{name}`: at most an hour"))),
+            Some(time) if time > Duration::from_hours(1) => Err(Mistake::new(format!("the field `{name}`: at most an hour"))),
             time => Ok(time),
         }
     }
 }
 
 /// What is wrong with a form.
-#[derive(Debug)]
-struct Mistake(String);
+#[derive(Clone, Debug)]
+struct Mistake {
+    status: StatusCode,
+    error: String,
+}
 
 impl Mistake {
     fn new(error: impl std::fmt::Display) -> Self {
-        Self(error.to_string())
+        Self { status: StatusCode::BAD_REQUEST, error: error.to_string() }
+    }
+
+    /// What the form names is not there.
+    fn absent(error: impl std::fmt::Display) -> Self {
+        Self { status: StatusCode::NOT_FOUND, ..Self::new(error) }
     }
 }
 
 impl IntoResponse for Mistake {
     fn into_response(self) -> Response {
-        (StatusCode::BAD_REQUEST, document(&json!({ "error": self.0 }))).into_response()
+        let mut response = (self.status, document(&json!({ "error": self.error }))).into_response();
+        response.extensions_mut().insert(self);
+        response
     }
 }
 
 /// The page for a browser, JSON for anyone else.
 fn done(headers: &HeaderMap, result: &impl Serialize) -> Response {
-    let accepts = headers.get(header::ACCEPT).and_then(|accepts| accepts.to_str().ok());
-    if accepts.is_some_and(|accepts| accepts.contains("text/html")) {
+    if is_browser(headers) {
         return (StatusCode::SEE_OTHER, [(header::LOCATION, "/")]).into_response();
     }
     document(result)
+}
+
+fn is_browser(headers: &HeaderMap) -> bool {
+    let accepts = headers.get(header::ACCEPT).and_then(|accepts| accepts.to_str().ok());
+    accepts.is_some_and(|accepts| accepts.contains("text/html"))
 }
 
 fn document(body: &impl Serialize) -> Response {
     match serde_json::to_string(body) {
         Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// Tells a browser what is wrong on a page rather than in JSON.
+async fn explain_mistakes(request: Request, next: Next) -> Response {
+    let is_browser = is_browser(request.headers());
+    let response = next.run(request).await;
+    match response.extensions().get::<Mistake>() {
+        Some(Mistake { status, error }) if is_browser => (*status, page::explanation(error)).into_response(),
+        _ => response,
     }
 }
 

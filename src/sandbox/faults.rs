@@ -101,6 +101,21 @@ impl Mishap {
         }
     }
 
+    /// What it does, in a few words.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Drop => "a notification is never sent",
+            Self::Delay(_) => "a notification is sent later",
+            Self::Duplicate => "a notification is sent twice",
+            Self::Reorder => "a notification is sent after the next one",
+            Self::WrongSecret => "a notification is signed with a wrong secret",
+            Self::ChangedBytes => "a notification is altered after it was signed",
+            Self::SlowBody(_) => "the body of a notification arrives slowly",
+            Self::ApiError => "the API answers 500",
+            Self::ApiLimit => "the API answers 429: too many requests",
+        }
+    }
+
     /// The same mishap, lasting so long, if it is one that takes time.
     #[must_use]
     pub fn lasting(self, time: Duration) -> Self {

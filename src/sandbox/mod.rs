@@ -46,7 +46,7 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where it has the time from.
     pub clock: Arc<dyn Clock>,
-    /// What its ids and its chance are drawn from.
+    /// What its ids and its chance are drawn from. The ids of apps and keys are the same in every sandbox.
     pub seed: u64,
     /// How many requests each key may make in an hour.
     pub hourly_limit: usize,
@@ -80,6 +80,17 @@ impl Settings {
             reach: Reach::Loopback,
             private_key_pem: None,
         }
+    }
+
+    /// Draws the ids of what happens from chance, so that they differ from those of every other sandbox.
+    ///
+    /// # Errors
+    /// When the operating system has no random bytes.
+    pub fn with_random_seed(mut self) -> Result<Self, StartError> {
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed).map_err(|_| StartError::Random)?;
+        self.seed = u64::from_ne_bytes(seed);
+        Ok(self)
     }
 }
 
@@ -127,8 +138,8 @@ pub enum StartError {
         #[source]
         error: std::io::Error,
     },
-    /// The operating system has no random bytes to make a key of.
-    #[error("cannot make an API key: the operating system gives no random bytes")]
+    /// The operating system has no random bytes to make a key or an id of.
+    #[error("cannot make a key or an id: the operating system gives no random bytes")]
     Random,
     /// The private key that was given is not one.
     #[error("the private key is not a P-256 key in PKCS #8, as Apple's `.p8` files are")]

@@ -12,6 +12,7 @@ use axum::{
     routing::get,
 };
 use http::header;
+use jiff::Timestamp;
 
 use super::{
     Mishap,
@@ -19,7 +20,7 @@ use super::{
     connect::Connect,
     faults::{Fault, Often},
     scenario::Scenario,
-    state::{Delivery, Outcome, State as Remembered, Webhook},
+    state::{Delivery, Latest, Outcome, State as Remembered, Webhook},
 };
 
 /// How many deliveries are shown.
@@ -39,7 +40,19 @@ pub(super) fn routes() -> Router<Arc<Connect>> {
 }
 
 async fn page(State(connect): State<Arc<Connect>>) -> Response {
-    let html = render(&connect.base(), &connect.state());
+    shown(render(&connect.base(), &connect.state()))
+}
+
+/// A page that says what was wrong with a form.
+pub(super) fn explanation(error: &str) -> Response {
+    let content = format!(
+        "<p class=\"notice bad\" role=\"alert\">That did not work: {}.</p>\n<p><a href=\"/\">Back to the sandbox</a></p>",
+        escape(error)
+    );
+    shown(document("That did not work", &content))
+}
+
+fn shown(html: String) -> Response {
     let headers = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::REFERRER_POLICY, "same-origin"),
@@ -49,117 +62,212 @@ async fn page(State(connect): State<Arc<Connect>>) -> Response {
     (headers, Html(html)).into_response()
 }
 
-fn render(base: &str, state: &Remembered) -> String {
-    let apps: String = APPS.iter().map(drives).collect();
-    let webhooks: String = state.webhooks.iter().map(webhook).collect();
-    let faults: String = state.faults.active().iter().map(fault).collect();
-    let deliveries: String = state.deliveries.iter().rev().take(SHOWN).map(delivery).collect();
-    let mishaps: String = Mishap::ALL.map(|mishap| format!("<option>{}</option>", mishap.as_str())).concat();
+fn document(title: &str, content: &str) -> String {
     format!(
         r#"<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>App Store Connect sandbox</title>
+<meta name="color-scheme" content="light dark">
+<title>{title} · App Store Connect sandbox</title>
 <link rel="stylesheet" href="/sandbox/style.css">
-<h1>App Store Connect sandbox</h1>
-<p>The API is at <code>{base}/v1</code>. Nothing here is Apple's, and nothing outlives the process.</p>
-<h2>Drive</h2>
-<p>A scenario is told step by step, or to its end. Its notifications go to every webhook of the app that subscribes to them; those about
-packages go to webhooks of {marketplace} (<code>{marketplace_id}</code>).</p>
-{apps}
-<h2>Webhooks</h2>
-{webhooks}
-<h2>Faults</h2>
-<form method="post" action="/sandbox/faults">
-<label>Fault <select name="fault">{mishaps}</select></label>
-<label>for the next <input name="next" value="1" inputmode="numeric" size="4"></label>
-<button>Let it happen</button>
-</form>
-{faults}
-<h2>Deliveries</h2>
-{deliveries}
+{content}
 </html>
 "#,
-        base = escape(base),
-        marketplace = escape(MARKETPLACE.name),
-        marketplace_id = escape(MARKETPLACE.id),
-        webhooks = table(&["Name", "App", "Address", "Id", "", ""], &webhooks, "None is registered yet."),
-        faults = active_faults(&faults),
-        deliveries = table(&["When", "Event", "State", "Answer", "Delivery", ""], &deliveries, "Nothing has been sent yet."),
+        title = escape(title),
     )
 }
 
-fn drives(app: &App) -> String {
-    let scenarios = Scenario::ALL.map(|scenario| {
-        let hidden = hidden("scenario", scenario.as_str()) + &hidden("app", app.id);
-        format!(
-            "<tr><td>{}</td><td>{}</td><td>{}</td></tr>\n",
-            escape(scenario.as_str()),
-            button("/sandbox/step", &hidden, "Next step"),
-            button("/sandbox/drive", &hidden, "To the end"),
-        )
+fn render(base: &str, state: &Remembered) -> String {
+    let content = format!(
+        r#"<header>
+<h1>App Store Connect sandbox</h1>
+<p>It stands in for Apple's side. Its API is at <code>{base}/v1</code>. Nothing here is Apple's, and all of it ends with the process.</p>
+</header>
+{latest}
+<main>
+<div>
+<section>
+<h2>Drive an app</h2>
+<p>Each step notifies the webhooks of the app, as Apple would. What is about packages goes to the webhooks of the marketplace
+{marketplace} (<code>{marketplace_id}</code>).</p>
+{apps}
+</section>
+<section>
+<h2>Webhooks</h2>
+{webhooks}
+{register}
+</section>
+<section>
+<h2>Let something go wrong</h2>
+{faults}
+</section>
+</div>
+<section>
+<h2>Deliveries <a href="/">Refresh</a></h2>
+{deliveries}
+</section>
+</main>"#,
+        base = escape(base),
+        latest = state.latest.as_ref().map(latest).unwrap_or_default(),
+        marketplace = escape(MARKETPLACE.name),
+        marketplace_id = escape(MARKETPLACE.id),
+        apps = APPS.iter().map(|app| drives(app, state)).collect::<String>(),
+        webhooks = list(
+            state.webhooks.iter().map(webhook),
+            "None is registered, so nobody hears of anything yet. Register one over the API, as you would with Apple, or here:",
+        ),
+        register = register(),
+        faults = faults(state.faults.active()),
+        deliveries = list(
+            state.deliveries.iter().rev().take(SHOWN).map(delivery),
+            "Nothing has been sent yet. Register a webhook, then drive an app: what is sent to whom, and what is answered, is shown here.",
+        ) + &older(state.deliveries.len()),
+    );
+    document("Sandbox", &content)
+}
+
+fn latest(latest: &Latest) -> String {
+    let told = match latest.told {
+        0 => "no webhook was told".to_owned(),
+        1 => "1 webhook was told".to_owned(),
+        told => format!("{told} webhooks were told"),
+    };
+    let notice = &latest.event.notice;
+    let time = time(latest.event.created);
+    format!("<p class=\"notice\" role=\"status\">{time} <b>{}</b>; {told}.</p>", escape(&notice.summary))
+}
+
+fn drives(app: &App, state: &Remembered) -> String {
+    let under_way = |scenario: Scenario| state.journeys.get(&(scenario, app.id.to_owned()));
+    let rows = Scenario::ALL.into_iter().map(|scenario| {
+        let fields = hidden("scenario", scenario.as_str()) + &hidden("app", app.id);
+        let steps = scenario.steps().len();
+        let progress = match under_way(scenario) {
+            Some(journey) => format!("<b>step {} of {steps}</b>", journey.taken()),
+            None => format!("{steps} steps"),
+        };
+        let words = format!("<b>{scenario}</b><small>{}; {progress}</small>", escape(scenario.about()));
+        row(&words, &(button("/sandbox/step", &fields, "Next step") + &button("/sandbox/drive", &fields, "To the end")))
     });
-    let heading = format!("<h3>{} <code>{}</code></h3>\n", escape(app.name), escape(app.id));
-    heading + &table(&["Scenario", "", ""], &scenarios.concat(), "")
+    let is_first = app.id == APPS[0].id;
+    let is_latest = state.latest.as_ref().is_some_and(|latest| latest.app == app.id);
+    format!(
+        "<details{}>\n<summary>{} <code>{}</code></summary>\n{}{}</details>\n",
+        if is_first || is_latest { " open" } else { "" },
+        escape(app.name),
+        escape(app.id),
+        list(rows, ""),
+        burst(app),
+    )
+}
+
+fn burst(app: &App) -> String {
+    format!(
+        r#"<form method="post" action="/sandbox/burst" class="line">{}
+<label>Many at once <input type="number" name="events" value="100" min="1" max="100000"></label>
+<button>Send them</button>
+</form>
+"#,
+        hidden("app", app.id)
+    )
 }
 
 fn webhook(webhook: &Webhook) -> String {
     let Webhook { id, app, settings, .. } = webhook;
-    format!(
-        "<tr><td>{}</td><td><code>{}</code></td><td>{}</td><td><code>{}</code></td><td>{}</td><td>{}</td></tr>\n",
+    let words = format!(
+        "<b>{}</b>{}<small>{}</small><small>app <code>{}</code>, id <code>{}</code></small>",
         escape(&settings.name),
-        escape(app),
+        if settings.enabled { "" } else { " (disabled)" },
         escape(&settings.url),
+        escape(app),
         escape(id),
-        if settings.enabled { "" } else { "disabled" },
-        button("/sandbox/ping", &hidden("webhook", id), "Ping"),
+    );
+    row(&words, &button("/sandbox/ping", &hidden("webhook", id), "Ping"))
+}
+
+fn register() -> String {
+    let apps: Vec<App> = APPS.into_iter().chain([MARKETPLACE]).collect();
+    let apps: String = apps.iter().map(|app| option(app.id, app.name)).collect();
+    format!(
+        r#"<form method="post" action="/sandbox/webhooks" class="line">
+<label>App <select name="app">{apps}</select></label>
+<label>URL <input type="url" name="url" required placeholder="http://127.0.0.1:8080/apple/my-app"></label>
+<label>Secret <input type="password" name="secret" required autocomplete="off"></label>
+<button>Register</button>
+</form>"#
     )
 }
 
-fn active_faults(rows: &str) -> String {
-    if rows.is_empty() {
-        return "<p>Nothing goes wrong.</p>\n".to_owned();
-    }
-    table(&["Fault", "How often", "Webhook"], rows, "") + &button("/sandbox/faults/clear", "", "Let nothing go wrong any more")
+fn faults(active: &[Fault]) -> String {
+    let mishaps: String = Mishap::ALL.iter().map(|mishap| option(mishap.as_str(), mishap.about())).collect();
+    let clear =
+        if active.is_empty() { String::new() } else { button("/sandbox/faults/clear", "", "Let nothing go wrong any more") };
+    format!(
+        r#"{}{clear}
+<form method="post" action="/sandbox/faults" class="line">
+<label>What <select name="fault">{mishaps}</select></label>
+<label>The next <input type="number" name="next" value="1" min="1" max="1000000"> times</label>
+<button>Let it happen</button>
+</form>"#,
+        list(active.iter().map(fault), "Nothing goes wrong now."),
+    )
 }
 
 fn fault(fault: &Fault) -> String {
     let often = match fault.often {
-        Often::Next(times) => format!("the next {times}"),
-        Often::Probability(probability) => format!("{:.0} of 100", probability * 100.0),
+        Often::Next(1) => "the next time".to_owned(),
+        Often::Next(times) => format!("the next {times} times"),
+        Often::Probability(probability) => format!("{:.0} times in 100", probability * 100.0),
     };
-    let webhook = fault.webhook.as_deref().unwrap_or("any");
-    format!("<tr><td>{}</td><td>{}</td><td><code>{}</code></td></tr>\n", fault.mishap.as_str(), often, escape(webhook))
+    let webhook = fault.webhook.as_ref().map(|id| format!("<small>only webhook <code>{}</code></small>", escape(id)));
+    row(&format!("<b>{}</b>, {often}{}", escape(fault.mishap.about()), webhook.unwrap_or_default()), "")
 }
 
 fn delivery(delivery: &Delivery) -> String {
-    let Delivery { id, event, outcome, redelivery, created, .. } = delivery;
+    let Delivery { id, url, event, outcome, redelivery, created, .. } = delivery;
     let answer = match outcome {
-        Outcome::Pending => String::new(),
+        Outcome::Pending => "not answered yet".to_owned(),
         Outcome::Succeeded(answer) => format!("{} {}", answer.status, answer.body),
         Outcome::Failed { message, answer: None } => message.clone(),
         Outcome::Failed { message, answer: Some(answer) } => format!("{message}: {}", answer.body),
     };
-    format!(
-        "<tr><td><time>{}</time></td><td>{}{}<br><code>{}</code></td><td class=\"{state}\">{state}</td><td>{}</td><td><code>{}</code></td><td>{}</td></tr>\n",
-        created,
+    let words = format!(
+        "<span class=\"state {state}\">{state}</span> <b>{}</b>{}<small>{} <code>{}</code> to {}</small><small>{}</small>",
         escape(&event.notice.summary),
         if *redelivery { " (again)" } else { "" },
+        time(*created),
         escape(event.notice.kind.as_str()),
-        escape(&answer),
-        escape(id),
-        button("/sandbox/redeliver", &hidden("delivery", id), "Redeliver"),
+        escape(url),
+        escape(answer.trim()),
         state = outcome.as_str(),
-    )
+    );
+    row(&words, &button("/sandbox/redeliver", &hidden("delivery", id), "Redeliver"))
 }
 
-fn table(headings: &[&str], rows: &str, if_empty: &str) -> String {
-    if rows.is_empty() {
-        return format!("<p>{}</p>\n", escape(if_empty));
+fn older(deliveries: usize) -> String {
+    if deliveries <= SHOWN {
+        return String::new();
     }
-    let headings = headings.iter().map(|heading| escape(heading)).collect::<Vec<_>>().join("</th><th>");
-    format!("<table>\n<tr><th>{headings}</th></tr>\n{rows}</table>\n")
+    format!("<p>The newest {SHOWN} of {deliveries} are shown; <a href=\"/sandbox/deliveries\">all of them as JSON</a>.</p>\n")
+}
+
+fn time(time: Timestamp) -> String {
+    format!("<time datetime=\"{time}\">{}</time>", time.strftime("%H:%M:%S"))
+}
+
+fn list(rows: impl Iterator<Item = String>, if_empty: &str) -> String {
+    let rows: String = rows.collect();
+    if rows.is_empty() { format!("<p>{}</p>\n", escape(if_empty)) } else { format!("<ul>\n{rows}</ul>\n") }
+}
+
+/// What there is to say, and what can be done about it. Both are markup.
+fn row(words: &str, buttons: &str) -> String {
+    format!("<li><div>{words}</div><div>{buttons}</div></li>\n")
+}
+
+fn option(value: &str, label: &str) -> String {
+    format!(r#"<option value="{}">{}</option>"#, escape(value), escape(label))
 }
 
 fn button(action: &str, fields: &str, label: &str) -> String {

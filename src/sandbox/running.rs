@@ -45,8 +45,8 @@ pub struct StepTaken {
     pub event_id: String,
     /// What happened, in a few words.
     pub summary: String,
-    /// How many webhooks were to hear of it.
-    pub deliveries: usize,
+    /// What came of it at each webhook that was to hear of it. What a fault delays or holds back is still pending.
+    pub deliveries: Vec<Delivered>,
     /// Whether the scenario has come to its end.
     pub last: bool,
 }
@@ -173,8 +173,8 @@ impl Running {
         id
     }
 
-    /// Takes a scenario from where it stands to its end, and waits for the answer to each notification before the next step. What is
-    /// delayed by a fault is not waited for: see [`settled`](Self::settled).
+    /// Takes a scenario from where it stands to its end, or until the sandbox is told to stop, and waits for the answer to each
+    /// notification before the next step. What is delayed by a fault is not waited for: see [`settled`](Self::settled).
     ///
     /// # Errors
     /// When there is no such app.
@@ -186,25 +186,32 @@ impl Running {
             let last = step.last;
             taken.push(step);
             if last || self.0.shutdown.has_begun() {
-                break;
+                return Ok(taken);
             }
-            tokio::time::sleep(pace).await;
+            tokio::select! {
+                () = tokio::time::sleep(pace) => {}
+                () = self.0.shutdown.begun() => return Ok(taken),
+            }
         }
-        self.0.release_held().await;
-        Ok(taken)
     }
 
-    /// Takes the next step of a scenario with an app, and waits for the answers.
+    /// Takes the next step of a scenario with an app, and waits for the answers. After the last step, what a fault has held back until
+    /// something else comes is sent too: nothing else does.
     ///
     /// # Errors
     /// When there is no such app.
     pub async fn step(&self, scenario: Scenario, app: &str) -> Result<StepTaken, NoSuchApp> {
         let (told, jobs) = self.0.advance(scenario, app).ok_or_else(|| NoSuchApp(app.to_owned()))?;
-        let taken = StepTaken::new(told, jobs.len());
+        let places: Vec<usize> = jobs.iter().map(|job| job.delivery).collect();
         for job in jobs {
             self.0.send(job).await;
         }
-        Ok(taken)
+        if told.last {
+            self.0.release_held().await;
+        }
+        let state = self.0.state();
+        let deliveries = places.into_iter().filter_map(|place| state.deliveries.get(place)).map(Delivered::from).collect();
+        Ok(StepTaken::new(told, deliveries))
     }
 
     /// Makes so many events of the app in a row, of several kinds, and sends them as fast as they are answered. Returns the ids in their
@@ -269,7 +276,7 @@ impl Running {
 }
 
 impl StepTaken {
-    fn new(told: Told, deliveries: usize) -> Self {
+    fn new(told: Told, deliveries: Vec<Delivered>) -> Self {
         let Told { notice: Notice { kind, event_id, summary, .. }, last, .. } = told;
         Self { kind, event_id, summary, deliveries, last }
     }

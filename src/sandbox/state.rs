@@ -30,6 +30,8 @@ pub(super) struct State {
     pub(super) webhooks: Vec<Webhook>,
     pub(super) marketplace_webhook: Option<MarketplaceWebhook>,
     pub(super) deliveries: Vec<Delivery>,
+    /// What happened last.
+    pub(super) latest: Option<Latest>,
     pub(super) faults: Faults,
     pub(super) held: VecDeque<Job>,
     pub(super) budgets: HashMap<String, Budget>,
@@ -86,6 +88,15 @@ pub(super) struct Event {
     pub(super) created: Timestamp,
 }
 
+/// Something that happened, and to whom it was told.
+#[derive(Clone, Debug)]
+pub(super) struct Latest {
+    pub(super) app: String,
+    pub(super) event: Arc<Event>,
+    /// How many webhooks were to hear of it.
+    pub(super) told: usize,
+}
+
 /// One try to tell one webhook of one event.
 #[derive(Clone, Debug)]
 pub(super) struct Delivery {
@@ -133,6 +144,7 @@ impl State {
             webhooks: Vec::new(),
             marketplace_webhook: None,
             deliveries: Vec::new(),
+            latest: None,
             // A stream of its own, so that a fault more or less leaves the ids as they are.
             faults: Faults::new(Seed::new(!seed)),
             held: VecDeque::new(),
@@ -173,13 +185,16 @@ impl State {
             self.marketplace_webhook.iter().map(Destination::from).collect()
         };
         let event = self.record(notice, now);
+        self.latest = Some(Latest { app: app.to_owned(), event: Arc::clone(&event), told: to.len() });
         to.into_iter().map(|to| self.deliver(to, &event, false, now)).collect()
     }
 
     /// Records a ping of one webhook. None if there is no such webhook.
     pub(super) fn ping(&mut self, webhook: &str, notice: Notice, now: Timestamp) -> Option<Job> {
-        let to = Destination::from(self.webhook(webhook)?);
+        let webhook = self.webhook(webhook)?;
+        let (to, app) = (Destination::from(webhook), webhook.app.clone());
         let event = self.record(notice, now);
+        self.latest = Some(Latest { app, event: Arc::clone(&event), told: 1 });
         Some(self.deliver(to, &event, false, now))
     }
 

@@ -64,6 +64,11 @@ impl Journey {
         Some(told)
     }
 
+    /// How many of its steps have been taken.
+    pub(in crate::sandbox) fn taken(&self) -> usize {
+        self.taken
+    }
+
     fn take(&mut self, step: &Step, state: &mut State, base: &str, now: Timestamp) -> Told {
         let State { catalog, ids, .. } = state;
         match step {

@@ -49,6 +49,18 @@ impl Scenario {
         }
     }
 
+    /// What it tells, in a few words.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Release => "a build is uploaded, and its version goes through review and out",
+            Self::Rejection => "a build is uploaded, and App Review rejects its version",
+            Self::Beta => "a build is uploaded, and goes through beta review to external testers",
+            Self::Feedback => "a tester sends a screenshot, and then a crash",
+            Self::Marketplace => "a package comes to an alternative marketplace, and goes away again",
+            Self::BackgroundAssets => "a background asset fails, is mended, and goes to testers and out",
+        }
+    }
+
     pub(super) fn steps(self) -> &'static [Step] {
         match self {
             Self::Release => RELEASE,

@@ -13,7 +13,7 @@ async fn page(scene: &Scene) -> Answer {
 async fn the_page_shows_what_there_is_and_no_secret() {
     let scene = Scene::new().await;
     let hostile = r#"<script>alert("&'")</script>"#;
-    let url = format!("{}?x=<b>", scene.receiver.url);
+    let url = format!("{}?x=<i>", scene.receiver.url);
     let webhook = scene.running.register(HARBOR, hostile, &url, &Secret::new(SECRET)).unwrap();
     scene.running.ping(&webhook).await;
     let page = page(&scene).await;
@@ -21,8 +21,8 @@ async fn the_page_shows_what_there_is_and_no_secret() {
     let policy = page.header("content-security-policy");
     assert_eq!(policy, "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
     assert!(page.text.contains("&lt;script&gt;alert(&quot;&amp;&#39;&quot;)&lt;/script&gt;"));
-    assert!(!page.text.contains("<script") && !page.text.contains("<b>"), "{}", page.text);
-    assert!(page.text.contains("webhookPingCreated") && page.text.contains(r#"<td class="SUCCEEDED">"#));
+    assert!(!page.text.contains("<script") && !page.text.contains("<i>"), "{}", page.text);
+    assert!(page.text.contains("webhookPingCreated") && page.text.contains(r#"<span class="state SUCCEEDED">"#));
     assert!(!page.text.contains(SECRET) && !page.text.contains("PRIVATE KEY"));
     let style = scene.http.get(format!("{}/sandbox/style.css", scene.running.api_url())).send().await.unwrap();
     assert_eq!(style.headers()["content-type"], "text/css");
@@ -48,10 +48,36 @@ async fn every_button_does_what_it_says() {
     assert_eq!(scene.press("/sandbox/faults", "fault=drop").await.at("/often"), json!({ "next": 1 }));
     assert_eq!(scene.press("/sandbox/faults", "fault=delay&probability=0.5&time=20ms").await.at("/often/probability"), json!(0.5));
     assert_eq!(scene.running.faults()[1].mishap, Mishap::Delay(std::time::Duration::from_millis(20)));
-    assert!(page(&scene).await.text.contains("<td>delay</td><td>50 of 100</td>"));
+    assert!(page(&scene).await.text.contains("<b>a notification is sent later</b>, 50 times in 100"));
     assert_eq!(scene.request("GET", "/sandbox/faults", None, None).await.at("/items").as_array().unwrap().len(), 2);
     assert_eq!(scene.press("/sandbox/faults/clear", "").await.status, 200);
     assert_eq!(scene.running.faults(), []);
+}
+
+#[tokio::test]
+async fn a_webhook_is_registered_by_hand() {
+    let scene = Scene::new().await;
+    assert!(page(&scene).await.text.contains("None is registered"));
+    let form = format!("url={}&secret={}", scene.receiver.url, SECRET.replace(' ', "+"));
+    let id = scene.press("/sandbox/webhooks", &form).await.at("/id");
+    assert!(page(&scene).await.text.contains(id.as_str().unwrap()));
+    scene.press("/sandbox/drive", "scenario=feedback").await;
+    assert_eq!(scene.receiver.received().iter().filter(|received| received.verify(SECRET).is_ok()).count(), 2);
+    let page = page(&scene).await.text;
+    assert!(page.contains("<b>feedback with a crash</b>; 1 webhook was told.") && !page.contains(SECRET), "{page}");
+}
+
+#[tokio::test]
+async fn a_mistake_in_a_browser_is_explained_on_a_page() {
+    let scene = Scene::new().await;
+    let request = scene.http.post(format!("{}/sandbox/step", scene.running.api_url())).header("accept", "text/html");
+    let answer = Answer::read(request.body("scenario=%3Cb%3E").send().await.unwrap()).await;
+    assert_eq!((answer.status, answer.header("content-type")), (400, "text/html; charset=utf-8"));
+    assert!(
+        answer.text.contains("`&lt;b&gt;` is not a scenario") && answer.text.contains("Back to the sandbox"),
+        "{}",
+        answer.text
+    );
 }
 
 #[tokio::test]
@@ -77,25 +103,28 @@ async fn no_other_page_presses_a_button() {
 #[tokio::test]
 async fn a_mistake_is_explained() {
     let scene = Scene::new().await;
-    for (path, form, error) in [
-        ("/sandbox/drive", "", "the field `scenario` is missing"),
+    for (path, form, status, error) in [
+        ("/sandbox/drive", "", 400, "the field `scenario` is missing"),
         (
             "/sandbox/drive",
             "scenario=relase",
+            400,
             "the field `scenario`: `relase` is not a scenario; expected one of `release`, `rejection`, `beta`, `feedback`, `marketplace`, `background-assets`",
         ),
         (
             "/sandbox/step",
             "scenario=beta&app=7",
+            404,
             "the sandbox has no app `7`; it has `6700000001` (Harbor), `6700000002` (Lantern)",
         ),
-        ("/sandbox/burst", "events=1000000", "`events` is 1000000; a burst makes at most 100000"),
-        ("/sandbox/ping", "webhook=7", "there is no webhook with id `7`"),
-        ("/sandbox/redeliver", "delivery=7", "there is no delivery with id `7`, or its webhook is gone"),
-        ("/sandbox/faults", "fault=drop&next=1&probability=1", "give `next` or `probability`, not both"),
-        ("/sandbox/faults", "fault=drop&probability=1.5", "`probability` is 1.5; expected 0 to 1"),
+        ("/sandbox/burst", "events=1000000", 400, "`events` is 1000000; a burst makes at most 100000"),
+        ("/sandbox/webhooks", "url=ftp://a/&secret=x", 400, "the field `url`: `ftp` is no web address; expected `http` or `https`"),
+        ("/sandbox/ping", "webhook=7", 404, "there is no webhook with id `7`"),
+        ("/sandbox/redeliver", "delivery=7", 404, "there is no delivery with id `7`, or its webhook is gone"),
+        ("/sandbox/faults", "fault=drop&next=1&probability=1", 400, "give `next` or `probability`, not both"),
+        ("/sandbox/faults", "fault=drop&probability=1.5", 400, "`probability` is 1.5; expected 0 to 1"),
     ] {
         let answer = scene.press(path, form).await;
-        assert_eq!((answer.status, answer.at("/error")), (400, json!(error)), "{path} {form}");
+        assert_eq!((answer.status, answer.at("/error")), (status, json!(error)), "{path} {form}");
     }
 }
