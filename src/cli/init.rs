@@ -1,15 +1,14 @@
 //! `init`: a first configuration with a strong secret. It never overwrites anything.
 
 use std::{
-    fs::{self, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use super::{
     Setup,
     failure::{Failure, Outcome},
+    files::{self, CONFIDENTIAL},
     output,
 };
 use crate::{config, secret::Secret};
@@ -45,7 +44,7 @@ pub(super) fn write(file: &Path, secret_file: &Path, name: &str) -> Outcome {
         return Err(taken(file));
     }
     let secret = Secret::generate()?;
-    create(secret_file, 0o600, &format!("{}\n", secret.expose()))?;
+    create(secret_file, CONFIDENTIAL, &format!("{}\n", secret.expose()))?;
     let written = create(file, 0o644, &configuration(secret_file, name)).and_then(|()| {
         // What was written must be right: a name may not be one, and a path may not be either.
         let sources = config::Sources { file: Some(file.to_owned()), ..config::Sources::default() };
@@ -104,18 +103,16 @@ kind = \"log\"
     )
 }
 
-fn quoted(text: &str) -> String {
+/// A text as TOML writes it.
+pub(super) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
 fn create(path: &Path, mode: u32, text: &str) -> Outcome {
-    let created = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
-    let mut created = created.map_err(|error| match error.kind() {
+    files::create(path, mode, text).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => taken(path),
         _ => Failure::new(format!("cannot write `{}`: {error}", path.display())),
-    })?;
-    created.write_all(text.as_bytes())?;
-    Ok(created.sync_all()?)
+    })
 }
 
 fn taken(path: &Path) -> Failure {

@@ -7,13 +7,17 @@
 mod check;
 mod completions;
 mod deliveries;
+mod demo;
 mod events;
 mod failure;
+mod files;
 mod healthcheck;
 mod init;
 mod output;
+mod sandbox;
 mod send;
 mod serve;
+mod signals;
 mod webhooks;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
@@ -72,6 +76,8 @@ enum Command {
     #[command(subcommand)]
     Deliveries(deliveries::Command),
     Healthcheck(healthcheck::Arguments),
+    Demo(demo::Arguments),
+    Sandbox(sandbox::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -132,6 +138,8 @@ fn run(arguments: &Arguments, registry: &Registry) -> Outcome {
         Command::Webhooks(command) => block_on(webhooks::run(&setup, command))?,
         Command::Deliveries(command) => block_on(deliveries::run(&setup, command))?,
         Command::Healthcheck(arguments) => block_on(healthcheck::run(&setup, arguments))?,
+        Command::Demo(arguments) => demo::run(&setup, arguments),
+        Command::Sandbox(arguments) => block_on(sandbox::run(arguments))?,
         Command::Completions(arguments) => completions::run(arguments),
     }
 }

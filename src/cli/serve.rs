@@ -1,6 +1,7 @@
 //! `serve`: the server, from the configuration to the last orderly word.
 
 use std::{
+    convert::Infallible,
     env,
     io::{self, IsTerminal as _},
     path::Path,
@@ -14,12 +15,12 @@ use super::{
     Setup,
     failure::{Failure, Outcome},
     healthcheck, output,
+    signals::Signals,
 };
 use crate::{
     app::{App, AppError},
     config::{self, Flag, Loaded, Problem, Problems, Sources},
     handler::Registry,
-    shutdown::Shutdown,
     telemetry,
 };
 
@@ -51,11 +52,12 @@ pub(super) fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
 async fn serve(sources: &Sources, loaded: &Loaded, registry: &Registry) -> Outcome {
     warn(&loaded.warnings);
     let app = App::new(loaded, registry).await.map_err(failure)?;
-    let signals = Signals::new()?;
+    let (signals, hang_up) = (Signals::new()?, signal(SignalKind::hangup())?);
     announce(loaded, sources);
     tokio::select! {
         ended = app.run() => ended.map_err(failure),
-        never = listen_to(signals, app.shutdown(), || reload(&app, sources, registry)) => match never {},
+        never = signals.obey(app.shutdown()) => match never {},
+        never = on_hang_up(hang_up, || reload(&app, sources, registry)) => match never {},
     }
 }
 
@@ -89,38 +91,10 @@ pub(super) fn first_event(program: Option<&str>, config: Option<&Path>, url: Opt
     format!("{program} send app_version --state REJECTED{config}{url}")
 }
 
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
-    }
-}
-
-async fn listen_to(mut signals: Signals, shutdown: &Shutdown, reload: impl Fn()) -> std::convert::Infallible {
+async fn on_hang_up(mut hang_up: Signal, reload: impl Fn()) -> Infallible {
     loop {
-        tokio::select! {
-            _ = signals.terminate.recv() => stop(shutdown),
-            _ = signals.interrupt.recv() => stop(shutdown),
-            _ = signals.hang_up.recv() => reload(),
-        }
-    }
-}
-
-fn stop(shutdown: &Shutdown) {
-    if shutdown.has_begun() {
-        tracing::warn!("told to stop again: what is under way is cut off");
-        shutdown.cut_off();
-    } else {
-        shutdown.begin();
+        hang_up.recv().await;
+        reload();
     }
 }
 
@@ -153,7 +127,8 @@ fn on_one_line(problem: &Problem) -> String {
     problem.to_string().replace("\n  hint:", "; hint:")
 }
 
-fn failure(error: AppError) -> Failure {
+/// What an error of the program means for the command that runs it.
+pub(super) fn failure(error: AppError) -> Failure {
     match error {
         AppError::Config(problems) => problems.into(),
         error @ (AppError::Store(_) | AppError::Listen { .. }) => Failure::unreachable(error),

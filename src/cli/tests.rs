@@ -6,10 +6,11 @@ use bytes::Bytes;
 use clap::CommandFactory as _;
 
 use super::{
-    Arguments, events,
+    Arguments, demo, events,
     failure::Failure,
     init,
     output::{ascii_controls, plain, short, size},
+    sandbox::{Delivery, Step, deliveries_table, drive_account, drive_line},
     send::{Answer, curl, kind_of, kinds},
     serve::first_event,
 };
@@ -42,7 +43,7 @@ fn help_reads_well() {
             pages.push((format!("help_{name}_{}", inner.get_name()), inner.render_help().to_string()));
         }
     }
-    assert!(pages.len() >= 16, "the program, its commands, and those of `events` and `webhooks`: {}", pages.len());
+    assert!(pages.len() >= 21, "the program, its commands, and those of `events`, `webhooks` and `sandbox`: {}", pages.len());
     for (name, help) in pages {
         insta::assert_snapshot!(name, help);
     }
@@ -238,6 +239,50 @@ fn numbers_are_shown_by_endpoint_and_handler() {
     let error = "GET /v1/apps/1/webhooks: App Store Connect refused the key\u{9b}".to_owned();
     let accounts = [account("my-app", 0, None), account("other", 2, Some(account::Failure { at, error }))];
     insta::assert_snapshot!("events_stats_account", events::stats_words(&stats, &accounts));
+}
+
+#[test]
+fn a_demo_reads_well() {
+    let taken = [dispatch("log", DispatchState::Done, 1), dispatch("bot", DispatchState::Dead, 1)];
+    let lines = [
+        Listed { receipt: receipt(2, rejected()), dispatches: taken[..1].to_vec() },
+        Listed { receipt: receipt(3, rejected()), dispatches: taken[1..].to_vec() },
+        Listed { receipt: receipt(1, Content::Unparsed { reason: "it is not JSON".to_owned() }), dispatches: Vec::new() },
+    ];
+    let lines: Vec<String> = [demo::receipts_header()].into_iter().chain(lines.iter().map(demo::receipt_line)).collect();
+    insta::assert_snapshot!("demo_receipts", lines.join("\n"));
+    let config = Path::new("/tmp/demo/demo.toml");
+    insta::assert_snapshot!(
+        "demo_what_next",
+        demo::what_next("asc-webhooks", config, "http://127.0.0.1:8089", Some(Path::new("/tmp/demo")))
+    );
+}
+
+#[test]
+fn steps_of_a_sandbox_are_shown_with_what_was_answered() {
+    let delivery = |state: &str, status, error: Option<&str>| Delivery {
+        id: "3f2a".to_owned(),
+        webhook: "77".to_owned(),
+        kind: "buildUploadStateUpdated".to_owned(),
+        event_id: "5e0c".to_owned(),
+        redelivery: state == "FAILED",
+        state: state.to_owned(),
+        status,
+        error: error.map(str::to_owned),
+    };
+    let (taken, refused) = (delivery("SUCCEEDED", Some(200), None), delivery("FAILED", Some(401), Some("the answer was 401")));
+    let (lost, open) = (delivery("FAILED", None, Some("the request was lost on the way")), delivery("PENDING", None, None));
+    let step = |deliveries: &[&Delivery]| Step {
+        kind: "buildUploadStateUpdated".to_owned(),
+        event_id: "5e0c".to_owned(),
+        summary: "build upload: PROCESSING → COMPLETE".to_owned(),
+        deliveries: deliveries.iter().map(|delivery| (*delivery).clone()).collect(),
+        last: false,
+    };
+    let steps = [step(&[&taken]), step(&[&taken, &refused]), step(&[&lost]), step(&[&open]), step(&[])];
+    let lines: Vec<String> = steps.iter().map(drive_line).chain([drive_account(&steps), drive_account(&steps[4..])]).collect();
+    insta::assert_snapshot!("sandbox_drive", lines.join("\n"));
+    insta::assert_snapshot!("sandbox_deliveries", deliveries_table(&[taken, refused, lost, open]));
 }
 
 #[test]

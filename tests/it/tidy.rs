@@ -51,6 +51,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         "cli",
         &[
             "app",
+            "sandbox",
             "server",
             "worker",
             "recovery",

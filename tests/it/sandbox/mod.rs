@@ -1,6 +1,7 @@
 //! The local App Store Connect, over real sockets.
 
 mod answers;
+mod commands;
 mod faults;
 mod lookups;
 mod page;
