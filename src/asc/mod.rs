@@ -1,7 +1,7 @@
 //! Asks App Store Connect: the client of the part of Apple's API that webhooks are managed with.
 //!
 //! [`Client`] has one method for each thing that can be asked; they stand beside the resource they are about ([`webhook`], [`delivery`],
-//! [`ping`], [`marketplace`]). All of them go through one function, which sees to everything that requests have in common:
+//! [`ping`], [`marketplace`]), and [`lookup`] puts what it reads together. All of them go through one function, which sees to everything that requests have in common:
 //!
 //! - **The token** ([`Credentials`]) goes to the configured address and nowhere else: redirects are not followed, a link to a next page is used
 //!   only if it leads to the same origin, and no address out of a payload is ever asked.
@@ -16,6 +16,7 @@
 pub mod delivery;
 mod document;
 mod error;
+pub mod lookup;
 pub mod marketplace;
 mod pace;
 mod page;
@@ -58,6 +59,9 @@ pub const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
 
 /// The header that tells how many requests are left.
 const RATE_LIMIT: &str = "x-rate-limit";
+
+/// How long one attempt of a request may take that somebody waits for.
+const BRIEF_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// A wait for a turn from which on it is said in the log.
 const LONG_WAIT: Duration = Duration::from_secs(10);
@@ -153,6 +157,7 @@ impl Client {
 
     /// Makes a request, again if need be: the one function through which everything goes.
     async fn ask(&self, request: Request<'_>) -> Result<Answer, Error> {
+        let retry = if request.brief { self.settings.retry.brief() } else { self.settings.retry };
         let mut attempt = 1;
         let mut may_be_done = false;
         loop {
@@ -173,7 +178,7 @@ impl Client {
             };
             let may_repeat = error.is_retryable() && (request.method != Method::POST || error.left_no_trace());
             let chance = getrandom::u64().unwrap_or(0);
-            let wait = self.settings.retry.wait_after(attempt, error.retry_after(), chance).filter(|_| may_repeat);
+            let wait = retry.wait_after(attempt, error.retry_after(), chance).filter(|_| may_repeat);
             let is_too_many = error.status() == Some(429);
             if is_too_many {
                 let hold = error.retry_after().unwrap_or_default().max(wait.unwrap_or_default());
@@ -201,7 +206,7 @@ impl Client {
 
     async fn attempt(&self, request: &Request<'_>, attempt: u32) -> Result<Answer, Error> {
         let call = Call { request: format!("{} {}", request.method, request.url.path()), attempts: attempt };
-        let after = self.settings.timeout;
+        let after = if request.brief { self.settings.timeout.min(BRIEF_TIMEOUT) } else { self.settings.timeout };
         tokio::time::timeout(after, self.exchange(request, &call)).await.unwrap_or(Err(Error::TimedOut { call, after }))
     }
 
@@ -268,11 +273,12 @@ struct Request<'s> {
     url: Url,
     body: Option<Bytes>,
     confidential: Option<&'s Secret>,
+    brief: bool,
 }
 
 impl<'s> Request<'s> {
     fn new(method: Method, url: Url) -> Self {
-        Self { method, url, body: None, confidential: None }
+        Self { method, url, body: None, confidential: None, brief: false }
     }
 
     fn get(url: Url) -> Self {
@@ -281,6 +287,12 @@ impl<'s> Request<'s> {
 
     fn json(mut self, body: &serde_json::Value) -> Self {
         self.body = Some(body.to_string().into());
+        self
+    }
+
+    /// Gives up soon: whoever waits for the answer can do without.
+    fn briefly(mut self) -> Self {
+        self.brief = true;
         self
     }
 

@@ -45,9 +45,10 @@ impl RateLimit {
     }
 }
 
-/// Hands out turns to ask.
+/// Hands out turns to ask, to one after the other in the order in which they come. Whoever goes away while waiting takes no turn.
 #[derive(Debug)]
 pub(super) struct Pace {
+    queue: tokio::sync::Mutex<()>,
     interval: Duration,
     /// How far ahead of the interval one may be: what a burst amounts to.
     allowance: Duration,
@@ -68,18 +69,20 @@ struct State {
 impl Pace {
     /// A pace of one turn an interval, after `burst` turns at once.
     pub(super) fn new(interval: Duration, burst: u32) -> Self {
-        Self { interval, allowance: interval * burst.saturating_sub(1), state: Mutex::default() }
+        Self {
+            queue: tokio::sync::Mutex::default(),
+            interval,
+            allowance: interval * burst.saturating_sub(1),
+            state: Mutex::default(),
+        }
     }
 
     /// Waits for a turn.
     pub(super) async fn turn(&self) {
-        loop {
-            let start = self.reserve(Instant::now());
+        let _head_of_the_queue = self.queue.lock().await;
+        // Apple may say "too many" to somebody else in the meantime.
+        while let Err(start) = self.take(Instant::now()) {
             tokio::time::sleep_until(start).await;
-            // Apple may have said "too many" to somebody else in the meantime.
-            if self.state().held_until.is_none_or(|end| end <= Instant::now()) {
-                return;
-            }
         }
     }
 
@@ -111,14 +114,18 @@ impl Pace {
         state.held_until = state.held_until.max(Some(end));
     }
 
-    fn reserve(&self, now: Instant) -> Instant {
+    /// Takes the turn, or says when it may be taken.
+    fn take(&self, now: Instant) -> Result<(), Instant> {
         let mut state = self.state();
         let due = state.due.unwrap_or(now).max(now);
-        let start = due.checked_sub(self.allowance).unwrap_or(now).max(now).max(state.held_until.unwrap_or(now));
+        let start = due.checked_sub(self.allowance).unwrap_or(now).max(state.held_until.unwrap_or(now));
+        if start > now {
+            return Err(start);
+        }
         let interval = state.left.map_or(self.interval, |left| left.stretched(self.interval));
-        state.due = Some(due.max(start) + interval);
-        state.last = Some(start);
-        start
+        state.due = Some(due + interval);
+        state.last = Some(now);
+        Ok(())
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -174,6 +181,15 @@ mod tests {
             assert_eq!(start.elapsed().as_secs(), second, "one turn a second, from the first on");
         }
         assert_eq!(turns(&pace, 4).await, [0, 0, 1_000, 2_000], "others still have theirs");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_gives_up_takes_no_turn() {
+        let pace = Pace::new(Duration::from_secs(1), 1);
+        pace.turn().await;
+        let impatient = (0..50).map(|_| tokio::time::timeout(Duration::from_millis(500), pace.turn()));
+        assert!(futures_util::future::join_all(impatient).await.iter().all(Result::is_err));
+        assert_eq!(turns(&pace, 2).await, [500, 1_500]);
     }
 
     #[tokio::test(start_paused = true)]

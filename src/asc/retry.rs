@@ -22,6 +22,11 @@ impl Default for Retry {
 }
 
 impl Retry {
+    /// The same for requests that somebody waits for: twice at the most, and within seconds.
+    pub(super) fn brief(self) -> Self {
+        Self { attempts: self.attempts.min(2), longest: self.longest.min(Duration::from_secs(5)), ..self }
+    }
+
     /// The wait after failed attempt number `attempt`, from 1; none, if there is to be no other. Half of it is left to chance, so that many
     /// clients that failed together do not come back together.
     pub(super) fn wait_after(&self, attempt: u32, asked_for: Option<Duration>, chance: u64) -> Option<Duration> {

@@ -83,6 +83,8 @@ const FIELDS: &[(&str, &[&str])] = &[
     ("betaFeedbackScreenshotSubmissions", &[]),
     ("betaFeedbackCrashSubmissions", &[]),
     ("betaCrashLogs", &[]),
+    ("betaAppReviewSubmissions", &[]),
+    ("betaGroups", &[]),
     ("betaTesters", &[]),
     ("backgroundAssets", &[]),
     ("backgroundAssetVersions", &[]),

@@ -2,6 +2,7 @@
 
 mod calls;
 mod deliveries;
+mod lookups;
 mod pacing;
 mod paging;
 mod refusals;
