@@ -59,7 +59,7 @@ pub(super) struct Pace {
 struct State {
     /// When the next turn would be if there were no bursts.
     due: Option<Instant>,
-    /// When the last turn was, or will be.
+    /// When the last turn was taken.
     last: Option<Instant>,
     /// Until when nobody may ask.
     held_until: Option<Instant>,

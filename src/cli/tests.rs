@@ -195,12 +195,14 @@ fn a_receipt_is_shown_with_all_that_is_known() {
     let record = ReceiptRecord {
         receipt: receipt(2, rejected()),
         body: Bytes::from_static(b"{}"),
+        details: Some(Bytes::from_static(include_bytes!("../../tests/fixtures/details/everything.json"))),
         dispatches: vec![DispatchRecord { dispatch: dispatch("bot", DispatchState::Waiting, 1), history: vec![failed] }],
     };
     insta::assert_snapshot!("events_show", events::show_words(&record));
     let nobody = ReceiptRecord {
         receipt: receipt(1, Content::Unparsed { reason: "it is not JSON".to_owned() }),
         body: Bytes::from_static(b"\xff\x00"),
+        details: None,
         dispatches: Vec::new(),
     };
     insta::assert_snapshot!("events_show_unparsed", events::show_words(&nobody));

@@ -96,8 +96,7 @@ pub struct Arrival {
     pub endpoint: Arc<str>,
     /// When it was received, by our clock.
     pub received_at: Timestamp,
-    /// When its dispatches are due: at once, by the reading that leases and waits go by ([`crate::clock::Clock::steady`]). It is
-    /// `received_at` unless told otherwise.
+    /// When its dispatches are due: at once, by [`crate::clock::Clock::steady`]. It is `received_at` unless told otherwise.
     pub due_at: Timestamp,
     /// How it was proven to come from Apple.
     pub proof: Proof,
@@ -115,8 +114,7 @@ impl Arrival {
     /// Prepares authentic bytes for keeping.
     ///
     /// `parsed` is what [`Event::parse`] made of them, and `owed` names the handlers that the event is owed to. Bytes that are not an
-    /// event are owed to nobody and kept all the same. What it owes is due when it was received, unless [`Arrival::due_at`] is set to a
-    /// steadier reading.
+    /// event are owed to nobody and kept all the same. What it owes is due when it was received, unless [`Arrival::due_at`] is set.
     pub fn new(
         endpoint: Arc<str>,
         authentic: Authentic<Bytes>,
@@ -345,6 +343,8 @@ pub struct Claimed {
     pub receipt: Receipt,
     /// The bytes of the receipt.
     pub body: Bytes,
+    /// What is known besides of what it is about, as [`Store::keep_details`] was given it.
+    pub details: Option<Bytes>,
 }
 
 /// What came of a claimed dispatch, as the worker reports it.

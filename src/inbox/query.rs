@@ -67,6 +67,9 @@ pub struct ReceiptRecord {
     /// Its bytes.
     #[serde(skip)]
     pub body: Bytes,
+    /// What is known besides of what it is about, as [`Store::keep_details`](super::Store::keep_details) was given it.
+    #[serde(skip)]
+    pub details: Option<Bytes>,
     /// Its dispatches, each with its attempts.
     pub dispatches: Vec<DispatchRecord>,
 }

@@ -46,6 +46,13 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// waits.
     async fn next_due(&self, handlers: &[Arc<str>]) -> Result<Option<Timestamp>, StoreError>;
 
+    /// Keeps with a receipt what is known besides of what it is about: `details`, a JSON text, and files by name. What was kept
+    /// of both before is gone. `false` means that there is no such receipt.
+    async fn keep_details(&self, id: ReceiptId, details: Bytes, files: Vec<(String, Bytes)>) -> Result<bool, StoreError>;
+
+    /// The bytes of a file that is kept with a receipt.
+    async fn file(&self, id: ReceiptId, name: &str) -> Result<Option<Bytes>, StoreError>;
+
     /// Lists receipts, newest first.
     async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError>;
 
@@ -76,8 +83,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Counts what is kept.
     async fn stats(&self, now: Timestamp) -> Result<Stats, StoreError>;
 
-    /// Removes up to `limit` receipts that were received before `before` and owe nothing any more, with their dispatches and
-    /// attempts. Their identities stay, so an old notification that is sent again is still known.
+    /// Removes up to `limit` receipts that were received before `before` and owe nothing any more, with their dispatches, attempts,
+    /// details and files. Their identities stay, so an old notification that is sent again is still known.
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError>;
 
     /// Enters events that Apple lists into the account of an endpoint. Of an event that is there already, the earlier time in Apple's list

@@ -119,6 +119,14 @@ impl<W: Wrapper> Store for W {
         self.inner().next_due(handlers).await
     }
 
+    async fn keep_details(&self, id: ReceiptId, details: Bytes, files: Vec<(String, Bytes)>) -> Result<bool, StoreError> {
+        self.inner().keep_details(id, details, files).await
+    }
+
+    async fn file(&self, id: ReceiptId, name: &str) -> Result<Option<Bytes>, StoreError> {
+        self.inner().file(id, name).await
+    }
+
     async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError> {
         self.inner().receipts(filter, page).await
     }

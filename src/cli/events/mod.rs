@@ -1,5 +1,6 @@
 //! `events`: what is kept, whether a server runs beside or not.
 
+mod details;
 mod export;
 mod filter;
 mod list;

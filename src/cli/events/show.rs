@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use super::super::{Format, Outcome, output};
-use crate::inbox::{Content, Store, query::ReceiptRecord};
+use crate::{
+    event::Details,
+    inbox::{Content, Store, query::ReceiptRecord},
+};
 
 /// Show one receipt with its dispatches and attempts
 #[derive(Debug, clap::Args)]
@@ -28,7 +31,7 @@ pub(super) async fn run(store: &dyn Store, arguments: &Arguments) -> Outcome {
     Ok(output::line(words(&record))?)
 }
 
-/// The receipt as JSON, its body included: as text in `body` if it is UTF-8, else in `body_base64`.
+/// The receipt as JSON, with its details and its body: as text in `body` if it is UTF-8, else in `body_base64`.
 pub(in crate::cli) fn document(record: &ReceiptRecord) -> serde_json::Result<Value> {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     let mut document = serde_json::to_value(record)?;
@@ -36,7 +39,12 @@ pub(in crate::cli) fn document(record: &ReceiptRecord) -> serde_json::Result<Val
         Ok(text) => document["body"] = text.into(),
         Err(_) => document["body_base64"] = STANDARD.encode(&record.body).into(),
     }
+    document["details"] = details(record).map(serde_json::to_value).transpose()?.unwrap_or_default();
     Ok(document)
+}
+
+fn details(record: &ReceiptRecord) -> Option<Details> {
+    Details::read(record.details.as_ref()?)
 }
 
 /// The receipt as people read it.
@@ -64,6 +72,7 @@ pub(in crate::cli) fn words(record: &ReceiptRecord) -> String {
         }
         Content::Unparsed { reason } => lines.push(("unparsed", reason.clone())),
     }
+    lines.extend(details(record).iter().flat_map(super::details::lines));
     lines.push(("size", output::size(receipt.size)));
     lines.push(("identity", receipt.identity.clone()));
     let mut words: Vec<String> = lines

@@ -60,6 +60,19 @@ impl Store for Memory {
         Ok(asked_for.filter(|(id, owing)| !state.is_behind(**id, owing)).map(|(_, owing)| owing.due_at).min())
     }
 
+    async fn keep_details(&self, id: ReceiptId, details: Bytes, files: Vec<(String, Bytes)>) -> Result<bool, StoreError> {
+        let mut state = self.state()?;
+        let is_there = state.receipts.contains_key(&id.0);
+        if is_there {
+            state.details.insert(id.0, (details, files.into_iter().collect()));
+        }
+        Ok(is_there)
+    }
+
+    async fn file(&self, id: ReceiptId, name: &str) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.state()?.details.get(&id.0).and_then(|(_, files)| files.get(name)).cloned())
+    }
+
     async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError> {
         let state = self.state()?;
         let limit = page.limit.max(1);
@@ -83,6 +96,7 @@ impl Store for Memory {
         Ok(state.receipts.get(&id.0).map(|(receipt, body)| ReceiptRecord {
             receipt: receipt.clone(),
             body: body.clone(),
+            details: state.details.get(&id.0).map(|(details, _)| details.clone()),
             dispatches: state
                 .dispatches
                 .iter()

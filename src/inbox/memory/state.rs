@@ -21,6 +21,7 @@ use crate::signature::Proof;
 pub(super) struct State {
     pub(super) receipts: BTreeMap<i64, (Receipt, Bytes)>,
     pub(super) dispatches: BTreeMap<i64, Owing>,
+    pub(super) details: BTreeMap<i64, (Bytes, HashMap<String, Bytes>)>,
     identities: HashMap<i64, HashSet<[u8; 16]>>,
     newest: BTreeMap<String, Timestamp>,
     last_receipt: i64,
@@ -184,6 +185,7 @@ impl State {
                     attempt: owing.attempts,
                     receipt: receipt.clone(),
                     body: body.clone(),
+                    details: self.details.get(&owing.receipt).map(|(details, _)| details.clone()),
                 });
             }
         }
@@ -276,6 +278,7 @@ impl State {
         let more = ids.len() > limit;
         let ids: BTreeSet<i64> = ids.into_iter().take(limit).map(|(_, id)| id).collect();
         self.receipts.retain(|id, _| !ids.contains(id));
+        self.details.retain(|id, _| !ids.contains(id));
         self.dispatches.retain(|_, owing| !ids.contains(&owing.receipt));
         Purged { receipts: ids.len() as u64, more }
     }

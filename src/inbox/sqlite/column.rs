@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use rusqlite::{Result, Row, types::Type};
 
@@ -19,6 +20,15 @@ pub(super) const RECEIPT: &str = "r.id, (SELECT name FROM name WHERE id = r.endp
 
 /// How many columns [`RECEIPT`] has: the number of the first one after it.
 pub(super) const RECEIPT_WIDTH: usize = 16;
+
+/// What may stand after [`RECEIPT`]: the bytes, and the details.
+pub(super) const BODY_AND_DETAILS: &str = "o.body, (SELECT json FROM details WHERE receipt = r.id)";
+
+/// Reads what [`BODY_AND_DETAILS`] selects.
+pub(super) fn body_and_details(row: &Row<'_>) -> Result<(Bytes, Option<Bytes>)> {
+    let details: Option<Vec<u8>> = row.get(RECEIPT_WIDTH + 1)?;
+    Ok((row.get::<_, Vec<u8>>(RECEIPT_WIDTH)?.into(), details.map(Bytes::from)))
+}
 
 /// Reads what [`RECEIPT`] selects.
 pub(super) fn receipt(row: &Row<'_>) -> Result<Receipt> {

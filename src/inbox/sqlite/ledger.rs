@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Result, params};
 
@@ -138,6 +139,31 @@ impl Ledger {
         Ok(Purged { receipts: removed, more: false })
     }
 
+    /// See [`super::super::Store::keep_details`].
+    pub(super) fn keep_details(&mut self, receipt: i64, details: &[u8], files: &[(String, Bytes)]) -> Result<bool> {
+        let is_there: bool = self
+            .connection
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM receipt WHERE id = ?1)")?
+            .query_row([receipt], |row| row.get(0))?;
+        if is_there {
+            self.forget_details(receipt)?;
+            self.connection
+                .prepare_cached("INSERT INTO details (receipt, json) VALUES (?1, ?2)")?
+                .execute(params![receipt, details])?;
+            let mut keeping = self.connection.prepare_cached("INSERT INTO file (receipt, name, bytes) VALUES (?1, ?2, ?3)")?;
+            for (name, bytes) in files {
+                keeping.execute(params![receipt, name, &bytes[..]])?;
+            }
+        }
+        Ok(is_there)
+    }
+
+    fn forget_details(&self, receipt: i64) -> Result<()> {
+        self.connection.prepare_cached("DELETE FROM details WHERE receipt = ?1")?.execute([receipt])?;
+        self.connection.prepare_cached("DELETE FROM file WHERE receipt = ?1")?.execute([receipt])?;
+        Ok(())
+    }
+
     /// See [`super::super::Store::probe`].
     pub(super) fn probe(&mut self, now: Timestamp) -> Result<()> {
         self.connection
@@ -249,6 +275,7 @@ impl Ledger {
             .optional()?;
         let Some((endpoint, recovered, unparsed)) = removed else { return Ok(false) };
         self.connection.prepare_cached("DELETE FROM original WHERE receipt = ?1")?.execute([id])?;
+        self.forget_details(id)?;
         self.connection.prepare_cached("DELETE FROM attempt WHERE dispatch BETWEEN ?1 AND ?2")?.execute([first, last])?;
         self.connection.prepare_cached("DELETE FROM dispatch WHERE id BETWEEN ?1 AND ?2")?.execute([first, last])?;
         self.tally.add(endpoint, What::Receipts, -1);

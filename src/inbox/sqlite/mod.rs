@@ -183,6 +183,16 @@ impl Store for Sqlite {
         self.readers.read(move |connection| reading::next_due(connection, &handlers)).await
     }
 
+    async fn keep_details(&self, id: ReceiptId, details: Bytes, files: Vec<(String, Bytes)>) -> Result<bool, StoreError> {
+        self.disk.admit(details.len() + files.iter().map(|(_, bytes)| bytes.len()).sum::<usize>())?;
+        self.writer.write(move |ledger| ledger.keep_details(id.0, &details, &files)).await
+    }
+
+    async fn file(&self, id: ReceiptId, name: &str) -> Result<Option<Bytes>, StoreError> {
+        let name = name.to_owned();
+        self.readers.read(move |connection| reading::file(connection, id, &name)).await
+    }
+
     async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError> {
         let filter = filter.clone();
         self.readers.read(move |connection| listing::receipts(connection, &filter, page)).await

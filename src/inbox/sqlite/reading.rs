@@ -16,7 +16,7 @@ use super::{
         query::{DispatchRecord, EndpointStats, HandlerStats, ReceiptRecord, Stats},
     },
     Options,
-    column::{self, RECEIPT, RECEIPT_WIDTH, dispatch_range, micros, receipt_of},
+    column::{self, BODY_AND_DETAILS, RECEIPT, dispatch_range, micros, receipt_of},
     fault, place,
     tally::{WHOLE_STORE, What},
     writer::Fate,
@@ -90,16 +90,27 @@ impl Readers {
 /// See [`super::super::Store::receipt`].
 pub(super) fn receipt(connection: &Connection, id: ReceiptId) -> rusqlite::Result<Option<ReceiptRecord>> {
     let found = connection
-        .prepare_cached(&format!("SELECT {RECEIPT}, o.body FROM receipt r JOIN original o ON o.receipt = r.id WHERE r.id = ?1"))?
-        .query_row([id.0], |row| Ok((column::receipt(row)?, Bytes::from(row.get::<_, Vec<u8>>(RECEIPT_WIDTH)?))))
+        .prepare_cached(&format!(
+            "SELECT {RECEIPT}, {BODY_AND_DETAILS} FROM receipt r JOIN original o ON o.receipt = r.id WHERE r.id = ?1"
+        ))?
+        .query_row([id.0], |row| Ok((column::receipt(row)?, column::body_and_details(row)?)))
         .optional()?;
-    let Some((receipt, body)) = found else { return Ok(None) };
+    let Some((receipt, (body, details))) = found else { return Ok(None) };
     let mut dispatches = Vec::new();
     for dispatch in dispatches_of(connection, id)? {
         let history = history_of(connection, dispatch.id)?;
         dispatches.push(DispatchRecord { dispatch, history });
     }
-    Ok(Some(ReceiptRecord { receipt, body, dispatches }))
+    Ok(Some(ReceiptRecord { receipt, body, details, dispatches }))
+}
+
+/// See [`super::super::Store::file`].
+pub(super) fn file(connection: &Connection, id: ReceiptId, name: &str) -> rusqlite::Result<Option<Bytes>> {
+    connection
+        .prepare_cached("SELECT bytes FROM file WHERE receipt = ?1 AND name = ?2")?
+        .query_row(params![id.0, name], |row| row.get::<_, Vec<u8>>(0))
+        .optional()
+        .map(|bytes| bytes.map(Bytes::from))
 }
 
 /// The dispatches of a receipt, in the order in which they were made.

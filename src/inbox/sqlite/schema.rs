@@ -11,7 +11,11 @@ use super::super::StoreError;
 const APPLICATION_ID: i64 = 0x6173_6377;
 
 /// Every step from an empty database to the present one.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_inbox.sql"), include_str!("migrations/0002_recovery.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_inbox.sql"),
+    include_str!("migrations/0002_recovery.sql"),
+    include_str!("migrations/0003_details.sql"),
+];
 
 /// How far a database is behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,14 +6,14 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Result, Row, params};
 
 use super::{
     super::{AttemptResult, Claim, Claimed, DispatchId, DispatchState, Finish, Lease, Owed, ReceiptId, Verdict, query::Replay},
     column::{
-        self, PER_RECEIPT, RECEIPT, RECEIPT_WIDTH, dispatch_range, micros, micros_after, receipt_of, result_code, span, state_code,
+        self, BODY_AND_DETAILS, PER_RECEIPT, RECEIPT, dispatch_range, micros, micros_after, receipt_of, result_code, span,
+        state_code,
     },
     ledger::{Ledger, Line},
     tally::What,
@@ -106,17 +106,18 @@ impl Ledger {
                         "UPDATE dispatch SET state = 1, attempts = ?2, token = ?3, claimed_at = ?4, lease_until = ?5 WHERE id = ?1",
                     )?
                     .execute(params![id, attempt, token, micros(claim.now), micros_after(claim.now, room.lease)])?;
-                let (receipt, body) = self
+                let (receipt, body, details) = self
                     .connection
                     .prepare_cached(&format!(
-                        "SELECT {RECEIPT}, o.body FROM receipt r JOIN original o ON o.receipt = r.id WHERE r.id = ?1"
+                        "SELECT {RECEIPT}, {BODY_AND_DETAILS} FROM receipt r JOIN original o ON o.receipt = r.id WHERE r.id = ?1"
                     ))?
                     .query_row([receipt_of(id)], |row| {
-                        Ok((column::receipt(row)?, Bytes::from(row.get::<_, Vec<u8>>(RECEIPT_WIDTH)?)))
+                        let (body, details) = column::body_and_details(row)?;
+                        Ok((column::receipt(row)?, body, details))
                     })?;
                 self.tally.moved(handler, DispatchState::Waiting, DispatchState::Claimed);
                 let lease = Lease { dispatch: DispatchId(id), token };
-                claimed.push(Claimed { lease, handler: room.handler.clone(), attempt, receipt, body });
+                claimed.push(Claimed { lease, handler: room.handler.clone(), attempt, receipt, body, details });
             }
         }
         Ok(claimed)

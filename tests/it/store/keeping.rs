@@ -19,6 +19,8 @@ kept_by_every_store! {
     the_same_id_with_other_content_is_another_receipt
     endpoints_do_not_share_events
     concurrent_duplicates_make_one_receipt
+    details_are_kept_with_their_receipt
+    details_go_with_their_receipt
     lists_go_page_by_page
     each_filter_finds_its_own
     bytes_that_are_no_event_are_kept_and_can_be_read_later
@@ -89,6 +91,32 @@ async fn concurrent_duplicates_make_one_receipt(store: Arc<dyn Store>) {
     assert_eq!(new, 100);
     let stats = stats(&*store).await;
     assert_eq!((stats.receipts, stats.identities, stats.handlers[0].waiting), (100, 100, 100));
+}
+
+async fn details_are_kept_with_their_receipt(store: Arc<dyn Store>) {
+    let id = accept(&*store, &Letter::new(1)).await;
+    let other = accept(&*store, &Letter { owed: vec![], ..Letter::new(2) }).await;
+    assert_eq!(record(&*store, id).await.details, None);
+    let picture = |bytes: &'static str| vec![("screenshot-1.png".to_owned(), Bytes::from(bytes))];
+    assert!(store.keep_details(id, "first".into(), picture("one")).await.unwrap());
+    assert_eq!(claim(&*store, "log", 1, 2_000).await[0].details.as_deref(), Some(&b"first"[..]));
+    assert_eq!(store.file(id, "screenshot-1.png").await.unwrap().as_deref(), Some(&b"one"[..]));
+    assert_eq!(store.file(id, "screenshot-2.png").await.unwrap(), None);
+    assert_eq!(store.file(other, "screenshot-1.png").await.unwrap(), None);
+
+    assert!(store.keep_details(id, "second".into(), Vec::new()).await.unwrap());
+    assert_eq!(record(&*store, id).await.details.as_deref(), Some(&b"second"[..]));
+    assert_eq!(store.file(id, "screenshot-1.png").await.unwrap(), None, "what was kept before is gone");
+    assert_eq!(record(&*store, other).await.details, None);
+}
+
+async fn details_go_with_their_receipt(store: Arc<dyn Store>) {
+    let id = accept(&*store, &Letter { owed: vec![], ..Letter::new(1) }).await;
+    assert!(store.keep_details(id, "details".into(), vec![("a".into(), "b".into())]).await.unwrap());
+    assert_eq!(store.purge(at(9_000), 9).await.unwrap().receipts, 1);
+    assert_eq!(store.file(id, "a").await.unwrap(), None);
+    assert!(!store.keep_details(id, "late".into(), vec![("a".into(), "b".into())]).await.unwrap());
+    assert_eq!(store.file(id, "a").await.unwrap(), None, "nothing is kept for a receipt that is gone");
 }
 
 async fn lists_go_page_by_page(store: Arc<dyn Store>) {
