@@ -53,6 +53,7 @@ pub mod worker;
 
 // What we ask Apple, and what stands in for it.
 pub mod asc;
+pub mod enrichment;
 pub mod recovery;
 pub mod sandbox;
 

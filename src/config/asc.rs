@@ -2,6 +2,8 @@
 //!
 //! The whole section may be left out: then Apple is never asked, and everything that needs no asking works.
 
+use std::time::Duration;
+
 use toml::Value;
 use url::{Host, Url};
 
@@ -22,6 +24,10 @@ pub struct Asc {
     pub private_key: Secret,
     /// Where the API is.
     pub base_url: Url,
+    /// How long an event waits to be told what it is about.
+    pub patience: Duration,
+    /// Whether testers' e-mail addresses are asked for.
+    pub tester_email: bool,
 }
 
 impl Asc {
@@ -31,6 +37,8 @@ impl Asc {
         let base_url = section.required("base_url").map(|WebAddress(url)| url);
         let key_id: Option<String> = if is_given { section.required("key_id") } else { section.optional("key_id") };
         let issuer_id = section.optional("issuer_id");
+        let patience = section.required("patience");
+        let tester_email = section.required("tester_email");
         let private_key = section.secret("private_key");
         if is_given && !section.has("private_key") {
             let key = section.path("private_key");
@@ -38,7 +46,14 @@ impl Asc {
             section.reading().wrong(&key, "nothing", "the private key that belongs to `key_id`", hint);
         }
         section.finish();
-        Some(Self { key_id: key_id?, issuer_id, private_key: private_key?, base_url: base_url? })
+        Some(Self {
+            key_id: key_id?,
+            issuer_id,
+            private_key: private_key?,
+            base_url: base_url?,
+            patience: patience?,
+            tester_email: tester_email?,
+        })
     }
 }
 

@@ -14,6 +14,9 @@ use super::{
 };
 use crate::event::KindPattern;
 
+const ENRICHMENTS: [(&str, Enrich); 3] =
+    [("best-effort", Enrich::BestEffort), ("required", Enrich::Required), ("off", Enrich::Off)];
+
 const ORDERS: [(&str, Order); 2] = [("none", Order::None), ("subject", Order::Subject)];
 
 /// The part of `[[handler]]` that every kind has.
@@ -37,6 +40,8 @@ pub struct Handler {
     pub concurrency: usize,
     /// Whether events of one subject come one after another.
     pub order: Order,
+    /// Whether App Store Connect is asked for details.
+    pub enrich: Enrich,
     /// The keys of the kind, as they stand in the file, defaults filled in and references to secrets resolved.
     pub section: Table,
 }
@@ -49,6 +54,18 @@ pub enum Order {
     None,
     /// Those of one subject one after another, in Apple's time order.
     Subject,
+}
+
+/// Whether App Store Connect is asked for details of an event before it is handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Enrich {
+    /// It is asked, and the event is handled with what is known after a while.
+    BestEffort,
+    /// It is asked, and the event is not handled before it has answered.
+    Required,
+    /// It is not asked.
+    Off,
 }
 
 /// When failed attempts are made again.
@@ -73,6 +90,7 @@ impl fmt::Debug for Handler {
             .field("timeout", &self.timeout)
             .field("concurrency", &self.concurrency)
             .field("order", &self.order)
+            .field("enrich", &self.enrich)
             .field("section", &self.section.keys().collect::<Vec<_>>())
             .finish()
     }
@@ -90,6 +108,7 @@ impl Handler {
         let timeout = section.required("timeout");
         let concurrency = section.required("concurrency").map(NonZeroUsize::get);
         let order = section.required("order");
+        let enrich = section.required("enrich");
         let own = own_keys(&mut section);
         Some(Self {
             name: name?,
@@ -101,6 +120,7 @@ impl Handler {
             timeout: timeout?,
             concurrency: concurrency?,
             order: order?,
+            enrich: enrich?,
             section: own,
         })
     }
@@ -161,5 +181,17 @@ impl Setting for Order {
 
     fn schema() -> serde_json::Value {
         words_of(&ORDERS)
+    }
+}
+
+impl Setting for Enrich {
+    const EXPECTED: &'static str = "`best-effort`, `required` or `off`";
+
+    fn read(value: &Value) -> Result<Self, Hint> {
+        one_of(value, &ENRICHMENTS)
+    }
+
+    fn schema() -> serde_json::Value {
+        words_of(&ENRICHMENTS)
     }
 }

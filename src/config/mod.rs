@@ -27,7 +27,7 @@ pub use self::{
     asc::Asc,
     endpoint::{Endpoint, EndpointKind, EndpointSecret},
     error::{Origin, Problem, Problems},
-    handler::{Handler, Order, RetrySchedule},
+    handler::{Enrich, Handler, Order, RetrySchedule},
     layers::Origins,
     load::{DEFAULTS, Flag, Loaded, Sources, load},
     messages::Messages,
@@ -79,7 +79,7 @@ impl Config {
         let token = |config: &Self| config.admin.token.as_ref().map(|token| token.expose().to_owned());
         let asc = |config: &Self| {
             let asc = config.asc.clone()?;
-            Some((asc.key_id, asc.issuer_id, asc.private_key.expose().to_owned(), asc.base_url))
+            Some((asc.key_id, asc.issuer_id, asc.private_key.expose().to_owned(), asc.base_url, asc.patience, asc.tester_email))
         };
         let differs = [
             ("server.listen", self.server.listen != new.server.listen),

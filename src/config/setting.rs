@@ -46,6 +46,18 @@ impl Setting for SocketAddr {
     }
 }
 
+impl Setting for bool {
+    const EXPECTED: &'static str = "`true` or `false`";
+
+    fn read(value: &Value) -> Result<Self, Hint> {
+        value.as_bool().ok_or(None)
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({ "type": "boolean" })
+    }
+}
+
 impl Setting for NonZeroUsize {
     const EXPECTED: &'static str = "a number of at least 1";
 

@@ -25,6 +25,8 @@ pub mod at_least_once {}
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -37,7 +39,7 @@ pub use self::{
     registry::{BuildError, Registry},
     section::{Problem, Section, SectionError},
 };
-use crate::event::{Event, EventKind};
+use crate::event::{Details, Event, EventKind};
 
 /// Does something about events.
 ///
@@ -85,6 +87,8 @@ pub struct Context {
     pub(crate) signature: Option<String>,
     pub(crate) idempotency_key: Arc<str>,
     pub(crate) attempt: u32,
+    pub(crate) details: Option<Arc<Details>>,
+    pub(crate) files: Option<Arc<dyn Files>>,
     pub(crate) cancelled: CancellationToken,
 }
 
@@ -129,10 +133,33 @@ impl Context {
         self.attempt
     }
 
+    /// What App Store Connect says of the event's subject, as far as it could be learned in time; none if it was not asked.
+    pub fn details(&self) -> Option<&Details> {
+        self.details.as_deref()
+    }
+
+    /// The bytes of a [file](crate::event::details::File) that the details name; none if it is not kept any more.
+    ///
+    /// # Errors
+    /// When the store cannot be read. The error is one to try again after.
+    pub async fn file(&self, name: &str) -> Result<Option<Bytes>, HandlerError> {
+        match &self.files {
+            Some(files) => files.file(name).await.map_err(HandlerError::retry),
+            None => Ok(None),
+        }
+    }
+
     /// Resolves when the attempt is about to be cut off because the program stops.
     pub async fn cancelled(&self) {
         self.cancelled.cancelled().await;
     }
+}
+
+/// The files that are kept with an event.
+#[async_trait]
+pub(crate) trait Files: fmt::Debug + Send + Sync {
+    /// The bytes of one; the error is for the operator.
+    async fn file(&self, name: &str) -> Result<Option<Bytes>, String>;
 }
 
 /// A handler's "no", in one of two words.
@@ -220,6 +247,8 @@ impl Context {
             signature: Some(format!("hmacsha256={}", "ab".repeat(32))),
             idempotency_key: "5c3f0a".into(),
             attempt: 1,
+            details: None,
+            files: None,
             cancelled: CancellationToken::new(),
         }
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::Context;
-use crate::event::Event;
+use crate::event::{Details, Event};
 
 #[derive(Serialize)]
 struct Notice<'a> {
@@ -15,6 +15,7 @@ struct Notice<'a> {
     receipt: i64,
     received_at: String,
     recovered: bool,
+    details: Option<&'a Details>,
 }
 
 pub(super) fn notice(event: &Event, ctx: &Context) -> Result<Bytes, serde_json::Error> {
@@ -24,6 +25,7 @@ pub(super) fn notice(event: &Event, ctx: &Context) -> Result<Bytes, serde_json::
         receipt: ctx.receipt,
         received_at: ctx.received_at.to_string(),
         recovered: ctx.recovered,
+        details: ctx.details(),
     };
     serde_json::to_vec(&notice).map(Bytes::from)
 }

@@ -88,6 +88,11 @@ const RECOVERY_COMPLETE: Metric = Metric::gauge(
     "asc_webhooks_recovery_complete_timestamp_seconds",
     "When Apple's list was last read to its end, as seconds since 1970, by endpoint",
 );
+const LOOKUPS: Metric = Metric::counter(
+    "asc_webhooks_lookups_total",
+    "Times App Store Connect was asked what an event is about, by result (answered, refused, unavailable)",
+);
+const LOOKUP: Metric = Metric::histogram("asc_webhooks_lookup_duration_seconds", "Time it took to learn what an event is about");
 const BUILD: Metric = Metric::gauge("asc_webhooks_build_info", "Always 1; the label says which version runs");
 
 /// Every figure there is.
@@ -108,6 +113,8 @@ pub const ALL: &[Metric] = &[
     RECOVERY_MISSING,
     RECOVERY_MISSING_FOR,
     RECOVERY_COMPLETE,
+    LOOKUPS,
+    LOOKUP,
     BUILD,
 ];
 
@@ -132,6 +139,28 @@ impl TakenIn {
             Self::SameId => "same_id",
             Self::Unparsed => "unparsed",
             Self::Known => "known",
+        }
+    }
+}
+
+/// What became of asking App Store Connect about an event, as a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LookedUp {
+    /// It told what there is.
+    Answered,
+    /// It would not tell us.
+    Refused,
+    /// It did not answer, or said nothing that makes sense.
+    Unavailable,
+}
+
+impl LookedUp {
+    /// The result as one word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Refused => "refused",
+            Self::Unavailable => "unavailable",
         }
     }
 }
@@ -261,6 +290,12 @@ pub fn recovery_account(account: &Account, now: Timestamp) {
     }
 }
 
+/// Tells what came of a lookup and how long it took.
+pub fn lookup(result: LookedUp, took: Duration) {
+    counter!(LOOKUPS.name, "result" => result.as_str()).increment(1);
+    histogram!(LOOKUP.name).record(took);
+}
+
 /// A store's error as one word.
 pub fn store_error_label(error: &StoreError) -> &'static str {
     match error {
@@ -352,6 +387,7 @@ pub(crate) mod tests {
                 ..Account::default()
             };
             recovery_account(&account, at(1_090));
+            lookup(LookedUp::Answered, Duration::from_millis(400));
         });
         for metric in ALL {
             let kind = format!("{:?}", metric.kind).to_lowercase();

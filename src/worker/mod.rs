@@ -12,16 +12,19 @@ pub mod janitor;
 use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     clock::Clock,
-    config::RetrySchedule,
-    event::Event,
-    handler::{BoxHandler, Context, Handler as _, HandlerError},
-    inbox::{AttemptResult, Claim, Claimed, Finish, Room, Source, Store, StoreError, Verdict},
+    config::{Enrich, RetrySchedule},
+    enrichment::Enrichment,
+    event::{Details, Event},
+    handler::{BoxHandler, Context, Files, Handler as _, HandlerError, route::When},
+    inbox::{AttemptResult, Claim, Claimed, Finish, ReceiptId, Room, Source, Store, StoreError, Verdict},
     shutdown::Shutdown,
     telemetry::metrics,
 };
@@ -46,12 +49,24 @@ pub struct Lane {
     timeout: Duration,
     retry: RetrySchedule,
     slots: Arc<Semaphore>,
+    enrich: Enrich,
+    when: Option<When>,
 }
 
 impl Lane {
-    /// A handler with room for `concurrency` attempts at a time, each of at most `timeout`.
+    /// A handler with room for `concurrency` attempts at a time, each of at most `timeout`. It is given no details, and everything that
+    /// it is owed.
     pub fn new(name: Arc<str>, handler: BoxHandler, timeout: Duration, concurrency: usize, retry: RetrySchedule) -> Self {
-        Self { name, handler, timeout, retry, slots: Arc::new(Semaphore::new(concurrency)) }
+        Self { name, handler, timeout, retry, slots: Arc::new(Semaphore::new(concurrency)), enrich: Enrich::Off, when: None }
+    }
+
+    /// The same with details of each event, as far as `enrich` says, and without those events of which `when` is not true once the
+    /// details are known.
+    #[must_use]
+    pub fn enriched(mut self, enrich: Enrich, when: Option<When>) -> Self {
+        self.enrich = enrich;
+        self.when = when.filter(When::names_details);
+        self
     }
 }
 
@@ -62,12 +77,20 @@ pub struct Worker {
     clock: Arc<dyn Clock>,
     work: Arc<Notify>,
     lanes: ArcSwap<HashMap<Arc<str>, Arc<Lane>>>,
+    enrichment: Option<Arc<Enrichment>>,
 }
 
 impl Worker {
     /// A worker on `store` that is told of new work through `work`.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, work: Arc<Notify>, lanes: Vec<Lane>) -> Self {
-        Self { store, clock, work, lanes: ArcSwap::from_pointee(by_name(lanes)) }
+        Self { store, clock, work, lanes: ArcSwap::from_pointee(by_name(lanes)), enrichment: None }
+    }
+
+    /// The same with details of events, for the handlers that are to have them.
+    #[must_use]
+    pub fn enriched(mut self, enrichment: Option<Arc<Enrichment>>) -> Self {
+        self.enrichment = enrichment;
+        self
     }
 
     /// Replaces the handlers. Attempts that are under way end as they began.
@@ -106,7 +129,7 @@ impl Worker {
             .map(|lane| Room {
                 handler: Arc::clone(&lane.name),
                 slots: lane.slots.available_permits(),
-                lease: lane.timeout + LEASE_MARGIN,
+                lease: lane.timeout + self.patience() + LEASE_MARGIN,
             })
             .filter(|room| room.slots > 0)
             .collect();
@@ -184,8 +207,23 @@ impl Worker {
             Ok(event) => Arc::new(event),
             Err(error) => return End::Answered(Err(HandlerError::reject(error))),
         };
+        let known = tokio::select! {
+            biased;
+            known = self.details(lane, claimed, &event, shutdown) => known,
+            () = shutdown.hard().cancelled() => return End::CutOff,
+        };
+        let details = match known {
+            Ok(details) => details,
+            Err(error) => return End::Answered(Err(error)),
+        };
+        let is_wanted = |when: &When| when.holds(&lane.name, &claimed.receipt.endpoint, &event, details.as_deref());
+        if !lane.when.as_ref().is_none_or(is_wanted) {
+            return End::Answered(Ok(()));
+        }
+        let files: Arc<dyn Files> = Arc::new(KeptFiles { store: Arc::clone(&self.store), receipt: claimed.receipt.id });
+        let context = Context { files: details.is_some().then_some(files), details, ..context(claimed, shutdown) };
         // The call itself may panic, before there is a future: so it is made inside the guarded one.
-        let handling = async { lane.handler.handle(event, context(claimed, shutdown)).await };
+        let handling = async { lane.handler.handle(event, context).await };
         tokio::select! {
             biased;
             ended = tokio::time::timeout(lane.timeout, AssertUnwindSafe(handling).catch_unwind()) => match ended {
@@ -195,6 +233,28 @@ impl Worker {
             },
             () = shutdown.hard().cancelled() => End::CutOff,
         }
+    }
+
+    /// What the handler is told of the event's subject: after a while whatever is known, unless it must know all.
+    async fn details(
+        &self,
+        lane: &Lane,
+        claimed: &Claimed,
+        event: &Arc<Event>,
+        shutdown: &Shutdown,
+    ) -> Result<Option<Arc<Details>>, HandlerError> {
+        let Some(enrichment) = self.enrichment.as_ref().filter(|_| lane.enrich != Enrich::Off) else { return Ok(None) };
+        let known = enrichment.details(&claimed.receipt, event, claimed.details.as_ref(), shutdown).await;
+        match known.missing {
+            Some(missing) if lane.enrich == Enrich::Required => {
+                Err(HandlerError::retry(format!("the details of the event are required and not all known: {missing}")))
+            }
+            _ => Ok(Some(known.details)),
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        self.enrichment.as_ref().map_or(Duration::ZERO, |enrichment| enrichment.patience())
     }
 
     fn verdict(&self, lane: &Lane, claimed: &Claimed, end: End) -> Verdict {
@@ -268,6 +328,20 @@ impl Worker {
     }
 }
 
+/// The files of a receipt, as its handlers see them.
+#[derive(Debug)]
+struct KeptFiles {
+    store: Arc<dyn Store>,
+    receipt: ReceiptId,
+}
+
+#[async_trait]
+impl Files for KeptFiles {
+    async fn file(&self, name: &str) -> Result<Option<Bytes>, String> {
+        self.store.file(self.receipt, name).await.map_err(|error| error.to_string())
+    }
+}
+
 /// How an attempt ended.
 enum End {
     Answered(Result<(), HandlerError>),
@@ -302,6 +376,8 @@ fn context(claimed: &Claimed, shutdown: &Shutdown) -> Context {
         signature: claimed.receipt.signature.clone(),
         idempotency_key: format!("evt_{}_{}", claimed.receipt.identity, claimed.handler).into(),
         attempt: claimed.attempt,
+        details: None,
+        files: None,
         cancelled: shutdown.hard().clone(),
     }
 }

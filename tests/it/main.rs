@@ -9,6 +9,7 @@ mod asc;
 mod cli;
 mod dispatch;
 mod docs;
+mod enrichment;
 mod program;
 mod receive;
 mod recovery;

@@ -2,12 +2,13 @@
 //!
 //! Pure: an event, an endpoint's name and the routes in, handlers' names out. What is asked first costs least: the kind, then the
 //! endpoint, then the `when` expression. An expression that fails on an event counts as true, so that a mistake in it brings an event
-//! too many and never one too few.
+//! too many and never one too few; so does one that depends on details of the event, which are not known yet: the worker asks it again.
 
 mod when;
 
 use std::{cell::OnceCell, fmt, sync::Arc};
 
+use self::when::{Answer, Facts};
 pub use self::when::{When, WhenError};
 use crate::event::{Event, EventKind, KindPattern};
 
@@ -63,11 +64,14 @@ impl Routes {
                 && (route.endpoints.is_empty() || route.endpoints.iter().any(|name| **name == *endpoint))
                 && (route.wants)(&event.kind)
                 && route.when.as_ref().is_none_or(|when| {
-                    let facts = facts.get_or_init(|| when::facts(endpoint, event));
-                    when.holds(facts).unwrap_or_else(|error| {
+                    let facts = facts.get_or_init(|| Facts::of(endpoint, event, None));
+                    when.answer(facts).map_or_else(
+                    |error| {
                         tracing::warn!(handler.name = %route.handler, event.id = %event.id, %error, "`when` failed, taken as true");
                         true
-                    })
+                    },
+                    |answer| answer != Answer::No,
+                )
                 })
         })
     }

@@ -1,18 +1,27 @@
 //! `when`: a [MiniJinja expression](https://docs.rs/minijinja/latest/minijinja/syntax/#expressions) over an event.
 //!
-//! It sees `event`, which has the members of our JSON document of an event, and `endpoint`, the name. What is absent is neither an
+//! It sees `event`, which has the members of our JSON document of an event, `endpoint`, the name, and `details`, what App Store Connect adds.
+//! Details are learned after an event was taken in, so an expression that gets as far as asking for them stays open until then
+//! ([`Answer::Open`]): `event.state == "REJECTED" and details.app.name == "Harbor"` is answered at once for everything that was not
+//! rejected. What is absent is neither an
 //! error nor equal to anything: `event.attributes.newValue` on an event without it is simply not `"REJECTED"`. A name that can never
 //! be there is refused when the expression is compiled, and so is a filter, test or function that does not exist.
 
 use std::{
     fmt,
-    sync::{Arc, LazyLock},
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use minijinja::{Environment, ErrorKind, Expression, UndefinedBehavior, Value, context, value::Serde};
+use minijinja::{
+    Environment, ErrorKind, Expression, UndefinedBehavior, Value,
+    value::{Object, Serde},
+};
 
 use crate::{
-    event::{Event, EventKind, sample},
+    event::{Details, Event, EventKind, sample},
     handler::section::did_you_mean,
 };
 
@@ -23,10 +32,13 @@ const FUEL: u64 = 1_000;
 const LONGEST: usize = 4096;
 
 /// What an expression can name.
-const NAMES: [&str; 2] = ["event", "endpoint"];
+const NAMES: [&str; 3] = ["event", "endpoint", "details"];
 
 /// What it can name of the event.
 const EVENT: [&str; 10] = ["id", "kind", "family", "version", "time", "state", "previous_state", "subject", "app_id", "attributes"];
+
+/// What it can name of the details.
+const DETAILS: [&str; 9] = ["app", "version", "build", "beta", "feedback", "asset", "package", "link", "gaps"];
 
 /// What it can name of the event's subject.
 const SUBJECT: [&str; 2] = ["type", "id"];
@@ -78,7 +90,9 @@ impl When {
         // Filters, tests and functions are looked up only when they are reached, so each kind of event is tried once.
         for kind in EventKind::ALL {
             let Ok(event) = Event::parse(sample::of(kind).body()) else { continue };
-            match when.expression.eval(facts("", &event)) {
+            let details = Value::from(Serde(Details::default()));
+            let facts = Value::from_dyn_object(Facts::of("", &event, Some(details)));
+            match when.expression.eval(facts) {
                 Err(error) if is_for_want_of_a_name(error.kind()) => return Err(wrong(said(&error))),
                 _ => {}
             }
@@ -91,13 +105,46 @@ impl When {
         &self.source
     }
 
-    /// Whether it is true of an event's [`facts`].
-    pub(super) fn holds(&self, facts: &Value) -> Result<bool, WhenError> {
-        let answer = self.expression.eval(facts);
+    /// Whether it names the details at all.
+    pub fn names_details(&self) -> bool {
+        self.expression.undeclared_variables(false).contains("details")
+    }
+
+    /// Whether it is true of an event with its details. An expression that fails is true: see the [module](super).
+    pub fn holds(&self, handler: &str, endpoint: &str, event: &Event, details: Option<&Details>) -> bool {
+        let known = details.map_or_else(|| Value::from(()), |details| Value::from(Serde(details)));
+        self.eval(&Facts::of(endpoint, event, Some(known))).unwrap_or_else(|error| {
+            tracing::warn!(handler.name = handler, event.id = %event.id, %error, "`when` failed, taken as true");
+            true
+        })
+    }
+
+    /// What can be said without the details. The facts are of an event whose details are not known.
+    pub(super) fn answer(&self, facts: &Arc<Facts>) -> Result<Answer, WhenError> {
+        facts.is_asked_for_details.store(false, Ordering::Relaxed);
+        let holds = self.eval(facts);
+        match holds? {
+            _ if facts.is_asked_for_details.load(Ordering::Relaxed) => Ok(Answer::Open),
+            true => Ok(Answer::Yes),
+            false => Ok(Answer::No),
+        }
+    }
+
+    fn eval(&self, facts: &Arc<Facts>) -> Result<bool, WhenError> {
+        let answer = self.expression.eval(Value::from_dyn_object(Arc::clone(facts)));
         answer
             .map(|value| value.is_true())
             .map_err(|error| WhenError { expression: Arc::clone(&self.source), problem: said(&error) })
     }
+}
+
+/// What an expression says of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Yes,
+    No,
+    /// That depends on the details.
+    Open,
 }
 
 impl fmt::Debug for When {
@@ -107,8 +154,34 @@ impl fmt::Debug for When {
 }
 
 /// All that an expression can ask about.
-pub(super) fn facts(endpoint: &str, event: &Event) -> Value {
-    context! { event => Value::from(Serde(event)), endpoint }
+#[derive(Debug)]
+pub(super) struct Facts {
+    event: Value,
+    endpoint: Value,
+    details: Option<Value>,
+    is_asked_for_details: AtomicBool,
+}
+
+impl Facts {
+    /// The facts of an event; `details` is none while they are not known.
+    pub(super) fn of(endpoint: &str, event: &Event, details: Option<Value>) -> Arc<Self> {
+        let (event, endpoint) = (Value::from(Serde(event)), Value::from(endpoint));
+        Arc::new(Self { event, endpoint, details, is_asked_for_details: AtomicBool::new(false) })
+    }
+}
+
+impl Object for Facts {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        match key.as_str()? {
+            "event" => Some(self.event.clone()),
+            "endpoint" => Some(self.endpoint.clone()),
+            "details" => {
+                self.is_asked_for_details.store(true, Ordering::Relaxed);
+                self.details.clone()
+            }
+            _ => None,
+        }
+    }
 }
 
 fn is_for_want_of_a_name(kind: ErrorKind) -> bool {
@@ -127,7 +200,8 @@ fn refusal(name: &str) -> Option<String> {
     let (found, known, of) = match (first, second, third) {
         ("event", Some("subject"), Some(member)) => (member, &SUBJECT[..], "`event.subject` has"),
         ("event", Some(member), _) => (member, &EVENT[..], "`event` has"),
-        ("event" | "endpoint", ..) => return None,
+        ("details", Some(member), _) => (member, &DETAILS[..], "`details` has"),
+        ("event" | "endpoint" | "details", ..) => return None,
         _ => (first, &NAMES[..], "there are"),
     };
     if known.contains(&found) {
@@ -153,8 +227,9 @@ mod tests {
             .subject_id("v1")
             .set("attributes.extra", serde_json::json!({"deep": [1, 2]}))
             .body();
-        let facts = facts("ios", &Event::parse(body).unwrap());
-        assert_eq!(When::compile(expression).unwrap().holds(&facts), Ok(expected), "{expression}");
+        let facts = Facts::of("ios", &Event::parse(body).unwrap(), None);
+        let expected = if expected { Answer::Yes } else { Answer::No };
+        assert_eq!(When::compile(expression).unwrap().answer(&facts), Ok(expected), "{expression}");
     }
 
     #[test]
@@ -180,6 +255,37 @@ mod tests {
         check("not event.app_id", true);
     }
 
+    #[track_caller]
+    fn check_with_details(expression: &str, without: Answer, with: bool) {
+        let body = sample::of(&EventKind::AppStoreVersionAppVersionStateUpdated).state("REJECTED").body();
+        let (event, when) = (Event::parse(body).unwrap(), When::compile(expression).unwrap());
+        assert_eq!(when.answer(&Facts::of("ios", &event, None)), Ok(without), "{expression}");
+        let details = br#"{"app": {"id": "1", "name": "Harbor"}, "build": {"id": "2", "errors": [{"code": "90683"}]}}"#;
+        let details = Details::read(details).unwrap();
+        assert_eq!(when.holds("h", "ios", &event, Some(&details)), with, "{expression}");
+    }
+
+    #[test]
+    fn details_keep_open_only_what_gets_as_far_as_them() {
+        check_with_details("details.app.name == 'Harbor'", Answer::Open, true);
+        check_with_details("details.app.name != 'Harbor'", Answer::Open, false);
+        check_with_details("event.state == 'REJECTED' and details.app.name == 'Harbor'", Answer::Open, true);
+        check_with_details("event.state == 'IN_REVIEW' and details.app.name == 'Harbor'", Answer::No, false);
+        check_with_details("event.state == 'REJECTED' or details.app.name == 'Other'", Answer::Yes, true);
+        check_with_details("details.build.errors and details.build.errors[0].code == '90683'", Answer::Open, true);
+        check_with_details("details.version.string == '2.3'", Answer::Open, false);
+        check_with_details("not details.feedback.comment", Answer::Open, true);
+    }
+
+    #[test]
+    fn without_details_what_is_asked_of_them_is_absent() {
+        let event = Event::parse(sample::of(&EventKind::WebhookPingCreated).body()).unwrap();
+        assert!(!When::compile("details.app.name == 'Harbor'").unwrap().holds("h", "ios", &event, None));
+        assert!(When::compile("not details").unwrap().holds("h", "ios", &event, None));
+        assert!(When::compile("details.app.name").unwrap().names_details());
+        assert!(!When::compile("event.state").unwrap().names_details());
+    }
+
     #[test]
     fn slips_are_said() {
         let said = [
@@ -189,6 +295,7 @@ mod tests {
             "state == 'REJECTED'",
             "event.sate == 'REJECTED'",
             "event.subject.kind == 'builds'",
+            "details.appp.name == 'Harbor'",
             "event.kind | uper == 'X'",
             "event.kind is begining('X')",
             "event.kind.startswith('app')",
@@ -203,9 +310,9 @@ mod tests {
     fn an_expression_cannot_run_for_long() {
         let event = Event::parse(sample::of(&EventKind::WebhookPingCreated).body()).unwrap();
         let ids = |count: usize| vec!["event.id"; count].join("~");
-        let holds = |count| When::compile(&ids(count)).unwrap().holds(&facts("", &event));
-        assert_eq!(holds(200), Ok(true));
-        assert!(holds(450).unwrap_err().to_string().contains("fuel"));
+        let answer = |count| When::compile(&ids(count)).unwrap().answer(&Facts::of("", &event, None));
+        assert_eq!(answer(200), Ok(Answer::Yes));
+        assert!(answer(450).unwrap_err().to_string().contains("fuel"));
         assert!(When::compile(&ids(1_000_000)).unwrap_err().to_string().ends_with("expected at most 4096 bytes, found 8999999"));
         // As deep as it gets: the compiler's stack must bear it.
         assert!(When::compile(&vec!["1"; 2_000].join("+")).is_ok());

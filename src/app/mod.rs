@@ -3,21 +3,25 @@
 //! [`App::run`] is the whole program: it listens, works, tidies, and stops in order. A program that has an axum application of its own
 //! takes [`App::router`] and [`App::work`] instead.
 
+mod details;
+mod handlers;
+
 use std::{fs, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use axum::Router;
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
+use self::{
+    details::{apps, enrichment},
+    handlers::assemble,
+};
 use crate::{
     asc,
     clock::{Clock, SystemClock},
-    config::{self, Config, Loaded, Order, Problem, Problems, StoreUrl},
-    handler::{
-        BoxHandler, BuildError, Handler as _, Registry, Section,
-        message::Voice,
-        route::{Route, Routes, When},
-    },
+    config::{Config, Loaded, Problem, Problems, StoreUrl},
+    enrichment::Enrichment,
+    handler::Registry,
     http_client::Outgoing,
     inbox::{
         Store, StoreError,
@@ -31,7 +35,7 @@ use crate::{
         TelemetryError,
         metrics::{self, Exposition},
     },
-    worker::{Lane, Worker, janitor::Janitor},
+    worker::{Worker, janitor::Janitor},
 };
 
 /// How long the tasks have to end after they were cut off.
@@ -53,6 +57,7 @@ pub struct App {
     figures: Exposition,
     asc: Option<Arc<asc::Client>>,
     recovery: Option<Arc<Recovery>>,
+    enrichment: Option<Arc<Enrichment>>,
     shutdown: Shutdown,
 }
 
@@ -85,7 +90,9 @@ impl App {
         // The receiver keeps handles on its figures, so there must be something to record them.
         let figures = metrics::install()?;
         let intake = Arc::new(Intake::new(Arc::clone(&store), routes, Arc::clone(&clock), Arc::clone(&work)));
-        let worker = Arc::new(Worker::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&work), lanes));
+        let enrichment = enrichment(loaded, asc.as_ref(), &store)?;
+        let worker = Worker::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&work), lanes).enriched(enrichment.clone());
+        let worker = Arc::new(worker);
         let (into, on, by) = (Arc::clone(&intake), Arc::clone(&store), Arc::clone(&clock));
         let recovery = asc.clone().map(|client| {
             let (into, on, by) = (Arc::clone(&intake), Arc::clone(&store), Arc::clone(&clock));
@@ -93,7 +100,7 @@ impl App {
         });
         let receiver = Receiver::new(&config.endpoints, &config.server, into, on, by, &shutdown);
         let config = ArcSwap::from_pointee(config.clone());
-        Ok(Self { config, store, intake, receiver, worker, clock, work, figures, asc, recovery, shutdown })
+        Ok(Self { config, store, intake, receiver, worker, clock, work, figures, asc, recovery, enrichment, shutdown })
     }
 
     /// The public routes: the endpoints and the health checks, to be nested or merged into an axum application of one's own.
@@ -215,6 +222,9 @@ impl App {
         if let Some(recovery) = &self.recovery {
             recovery.follow(Plan::new(&config));
         }
+        if let Some(enrichment) = &self.enrichment {
+            enrichment.replace(apps(&config));
+        }
         self.config.store(Arc::new(config));
         Ok(warnings)
     }
@@ -250,32 +260,6 @@ pub fn client(loaded: &Loaded, clock: Arc<dyn Clock>) -> Result<Option<Arc<asc::
         .map_err(|error| Problems::from(loaded.origins.problem_text(error.key, error.reason, None)))
 }
 
-fn assemble(loaded: &Loaded, registry: &Registry) -> Result<(Vec<Lane>, Routes), Problems> {
-    let outgoing = outgoing(loaded)?;
-    let messages = &loaded.config.messages;
-    let voice = Voice { time_zone: messages.time_zone.clone(), times: messages.times.clone() };
-    let (mut lanes, mut routes, mut problems) = (Vec::new(), Vec::new(), Vec::new());
-    for (index, handler) in loaded.config.handlers.iter().enumerate() {
-        let at = |key: &str| format!("handler[{index}].{key}");
-        let section = Section::new(Arc::clone(&handler.name), handler.section.clone(), outgoing.clone()).with_voice(voice.clone());
-        let built = registry.build(&handler.kind, section).map_err(|error| problems_of(loaded, &at, &error));
-        let when = handler
-            .when
-            .as_deref()
-            .map(When::compile)
-            .transpose()
-            .map_err(|error| vec![loaded.origins.problem_text(&at("when"), error.to_string(), None)]);
-        match (built, when) {
-            (Ok(built), Ok(when)) => {
-                routes.push(route(handler, built.clone(), when));
-                lanes.push(lane(handler, built));
-            }
-            (built, when) => problems.extend(built.err().into_iter().chain(when.err()).flatten()),
-        }
-    }
-    if problems.is_empty() { Ok((lanes, Routes::new(routes))) } else { Err(Problems::from(problems)) }
-}
-
 fn outgoing(loaded: &Loaded) -> Result<Outgoing, Problems> {
     let wrong = |message: String| {
         let hint = "name a file of PEM certificates, or leave the key out".to_owned();
@@ -284,31 +268,6 @@ fn outgoing(loaded: &Loaded) -> Result<Outgoing, Problems> {
     let Some(path) = &loaded.config.outgoing.ca_file else { return Outgoing::new(None).map_err(|error| wrong(error.to_string())) };
     let pem = fs::read(path).map_err(|error| wrong(format!("cannot read `{}`: {error}", path.display())))?;
     Outgoing::new(Some(&pem)).map_err(|error| wrong(error.to_string()))
-}
-
-fn problems_of(loaded: &Loaded, at: &impl Fn(&str) -> String, error: &BuildError) -> Vec<Problem> {
-    match error {
-        BuildError::Section(section) => {
-            let problems = section.problems().iter();
-            problems.map(|one| loaded.origins.problem_text(&at(&one.key), one.message.clone(), one.hint.clone())).collect()
-        }
-        BuildError::UnknownKind { hint, .. } => vec![loaded.origins.problem_text(&at("kind"), error.to_string(), hint.clone())],
-    }
-}
-
-fn route(handler: &config::Handler, built: BoxHandler, when: Option<When>) -> Route {
-    Route {
-        handler: Arc::clone(&handler.name),
-        patterns: handler.events.clone(),
-        endpoints: handler.endpoints.clone(),
-        when,
-        wants: Arc::new(move |kind| built.wants(kind)),
-        in_order: handler.order == Order::Subject,
-    }
-}
-
-fn lane(handler: &config::Handler, built: BoxHandler) -> Lane {
-    Lane::new(Arc::clone(&handler.name), built, handler.timeout, handler.concurrency, handler.retry.clone())
 }
 
 /// An address that is listened on, and nobody is let in yet.
