@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Client, Error, Request,
+    Answer, Client, Error, Order, Request,
     document::{Frame, Linkage, Many, One, Resource, ToOne, lenient},
     page::{LARGEST_PAGE, Listing, Pages},
 };
@@ -239,14 +239,16 @@ impl Client {
     }
 
     /// Has Apple send an event again: makes a new delivery after the pattern of an old one.
-    pub async fn redeliver(&self, delivery_id: &str) -> Result<Delivery, Error> {
+    pub fn redeliver(&self, delivery_id: &str) -> Order<'_, Delivery> {
         let body = json!({ "data": {
             "type": "webhookDeliveries",
             "relationships": { "template": { "data": { "type": "webhookDeliveries", "id": delivery_id } } },
         } });
-        let request = Request::new(Method::POST, self.url(&["v1", "webhookDeliveries"])?).json(&body);
-        let one: One<Wire> = self.ask(request).await?.json()?;
-        Ok(one.data.into_delivery(&HashMap::new()))
+        let request = self.url(&["v1", "webhookDeliveries"]).map(|url| Request::new(Method::POST, url).json(&body));
+        Order::new(self, request, |answer| {
+            let one: One<Wire> = answer.json()?;
+            Ok(one.data.into_delivery(&HashMap::new()))
+        })
     }
 
     pub(super) fn linkages(&self, url: url::Url) -> Pages<'_, Linkage> {

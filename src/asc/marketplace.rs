@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Client, Error, Request,
+    Answer, Client, Error, Order, Request,
     document::{Many, One, Resource},
     page::{LARGEST_PAGE, Pages},
 };
@@ -47,21 +47,22 @@ impl Client {
     }
 
     /// Makes the marketplace webhook.
-    pub async fn create_marketplace_webhook(&self, url: &Url, secret: &Secret) -> Result<MarketplaceWebhook, Error> {
+    pub fn create_marketplace_webhook<'a>(&'a self, url: &Url, secret: &'a Secret) -> Order<'a, MarketplaceWebhook> {
         let body = json!({ "data": {
             "type": "marketplaceWebhooks",
             "attributes": { "endpointUrl": url.as_str(), "secret": secret.expose() },
         } });
-        let request = Request::new(Method::POST, self.url(&["v1", "marketplaceWebhooks"])?);
-        self.one_marketplace_webhook(request.json(&body).confidential(secret)).await
+        let address = self.url(&["v1", "marketplaceWebhooks"]);
+        let request = address.map(|address| Request::new(Method::POST, address).json(&body).confidential(secret));
+        Order::new(self, request, one_marketplace_webhook)
     }
 
     /// Changes a marketplace webhook.
-    pub async fn change_marketplace_webhook(
-        &self,
+    pub fn change_marketplace_webhook<'a>(
+        &'a self,
         id: &str,
-        change: &MarketplaceWebhookChange,
-    ) -> Result<MarketplaceWebhook, Error> {
+        change: &'a MarketplaceWebhookChange,
+    ) -> Order<'a, MarketplaceWebhook> {
         let mut attributes = serde_json::Map::new();
         if let Some(url) = &change.url {
             attributes.insert("endpointUrl".to_owned(), Value::from(url.as_str()));
@@ -70,22 +71,23 @@ impl Client {
             attributes.insert("secret".to_owned(), Value::from(secret.expose()));
         }
         let body = json!({ "data": { "type": "marketplaceWebhooks", "id": id, "attributes": attributes } });
-        let mut request = Request::new(Method::PATCH, self.url(&["v1", "marketplaceWebhooks", id])?).json(&body);
-        if let Some(secret) = &change.secret {
-            request = request.confidential(secret);
-        }
-        self.one_marketplace_webhook(request).await
+        let request = self.url(&["v1", "marketplaceWebhooks", id]).map(|address| {
+            let request = Request::new(Method::PATCH, address).json(&body);
+            change.secret.iter().fold(request, Request::confidential)
+        });
+        Order::new(self, request, one_marketplace_webhook)
     }
 
     /// Deletes a marketplace webhook.
-    pub async fn delete_marketplace_webhook(&self, id: &str) -> Result<(), Error> {
-        self.ask(Request::new(Method::DELETE, self.url(&["v1", "marketplaceWebhooks", id])?)).await.map(drop)
+    pub fn delete_marketplace_webhook(&self, id: &str) -> Order<'_, ()> {
+        let request = self.url(&["v1", "marketplaceWebhooks", id]).map(|address| Request::new(Method::DELETE, address));
+        Order::new(self, request, |_| Ok(()))
     }
+}
 
-    async fn one_marketplace_webhook(&self, request: Request<'_>) -> Result<MarketplaceWebhook, Error> {
-        let one: One<Wire> = self.ask(request).await?.json()?;
-        Ok(one.data.into())
-    }
+fn one_marketplace_webhook(answer: &Answer) -> Result<MarketplaceWebhook, Error> {
+    let one: One<Wire> = answer.json()?;
+    Ok(one.data.into())
 }
 
 type Wire = Resource<Attributes>;

@@ -11,6 +11,8 @@
 //!   or when no connection was made. Otherwise a lost answer could mean two webhooks.
 //! - **Bounds**: each attempt has a deadline, and an answer a largest size.
 //!
+//! What changes something at Apple's side is an [`Order`], which can be looked at before it is asked for.
+//!
 //! What an answer means for us is decided elsewhere; this module keeps no state but the token and the pace.
 
 pub mod delivery;
@@ -18,6 +20,7 @@ mod document;
 mod error;
 pub mod lookup;
 pub mod marketplace;
+mod order;
 mod pace;
 mod page;
 pub mod ping;
@@ -37,6 +40,7 @@ use url::{Host, Url};
 pub use self::{
     document::Linkage,
     error::{Call, Error},
+    order::{Order, Outline},
     pace::RateLimit,
     page::{Page, Pages},
     refusal::{AppleError, Refusal, Said},

@@ -7,7 +7,7 @@ use http::Method;
 use serde_json::json;
 
 use super::{
-    Client, Error, Request,
+    Client, Order, Request,
     document::{Nothing, One, Resource},
 };
 
@@ -21,13 +21,15 @@ pub struct Ping {
 
 impl Client {
     /// Has Apple send a ping to a webhook.
-    pub async fn ping(&self, webhook_id: &str) -> Result<Ping, Error> {
+    pub fn ping(&self, webhook_id: &str) -> Order<'_, Ping> {
         let body = json!({ "data": {
             "type": "webhookPings",
             "relationships": { "webhook": { "data": { "type": "webhooks", "id": webhook_id } } },
         } });
-        let request = Request::new(Method::POST, self.url(&["v1", "webhookPings"])?).json(&body);
-        let one: One<Resource<Nothing>> = self.ask(request).await?.json()?;
-        Ok(Ping { id: one.data.id })
+        let request = self.url(&["v1", "webhookPings"]).map(|url| Request::new(Method::POST, url).json(&body));
+        Order::new(self, request, |answer| {
+            let one: One<Resource<Nothing>> = answer.json()?;
+            Ok(Ping { id: one.data.id })
+        })
     }
 }

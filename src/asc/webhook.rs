@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Client, Error, Request,
+    Answer, Client, Error, Order, Request,
     document::{Linkage, Many, One, Resource, ToOne, lenient},
     page::{LARGEST_PAGE, Pages},
 };
@@ -91,11 +91,11 @@ impl Client {
     pub async fn webhook(&self, id: &str) -> Result<Webhook, Error> {
         let mut url = self.url(&["v1", "webhooks", id])?;
         url.query_pairs_mut().append_pair("include", "app");
-        self.one_webhook(Request::get(url)).await
+        one_webhook(&self.ask(Request::get(url)).await?)
     }
 
     /// Makes a webhook.
-    pub async fn create_webhook(&self, new: &NewWebhook) -> Result<Webhook, Error> {
+    pub fn create_webhook<'a>(&'a self, new: &'a NewWebhook) -> Order<'a, Webhook> {
         let body = json!({ "data": {
             "type": "webhooks",
             "attributes": {
@@ -107,12 +107,13 @@ impl Client {
             },
             "relationships": { "app": { "data": { "type": "apps", "id": new.app_id } } },
         } });
-        let url = self.url(&["v1", "webhooks"])?;
-        self.one_webhook(Request::new(Method::POST, url).json(&body).confidential(&new.secret)).await
+        let url = self.url(&["v1", "webhooks"]);
+        let request = url.map(|url| Request::new(Method::POST, url).json(&body).confidential(&new.secret));
+        Order::new(self, request, one_webhook)
     }
 
     /// Changes a webhook.
-    pub async fn change_webhook(&self, id: &str, change: &WebhookChange) -> Result<Webhook, Error> {
+    pub fn change_webhook<'a>(&'a self, id: &str, change: &'a WebhookChange) -> Order<'a, Webhook> {
         let mut attributes = serde_json::Map::new();
         let mut set = |name: &str, value: Option<Value>| {
             if let Some(value) = value {
@@ -125,22 +126,23 @@ impl Client {
         set("eventTypes", change.events.as_deref().map(|events| event_types(events).into()));
         set("enabled", change.enabled.map(Value::from));
         let body = json!({ "data": { "type": "webhooks", "id": id, "attributes": attributes } });
-        let mut request = Request::new(Method::PATCH, self.url(&["v1", "webhooks", id])?).json(&body);
-        if let Some(secret) = &change.secret {
-            request = request.confidential(secret);
-        }
-        self.one_webhook(request).await
+        let request = self.url(&["v1", "webhooks", id]).map(|url| {
+            let request = Request::new(Method::PATCH, url).json(&body);
+            change.secret.iter().fold(request, Request::confidential)
+        });
+        Order::new(self, request, one_webhook)
     }
 
     /// Deletes a webhook.
-    pub async fn delete_webhook(&self, id: &str) -> Result<(), Error> {
-        self.ask(Request::new(Method::DELETE, self.url(&["v1", "webhooks", id])?)).await.map(drop)
+    pub fn delete_webhook(&self, id: &str) -> Order<'_, ()> {
+        let request = self.url(&["v1", "webhooks", id]).map(|url| Request::new(Method::DELETE, url));
+        Order::new(self, request, |_| Ok(()))
     }
+}
 
-    async fn one_webhook(&self, request: Request<'_>) -> Result<Webhook, Error> {
-        let one: One<Wire> = self.ask(request).await?.json()?;
-        Ok(one.data.into())
-    }
+fn one_webhook(answer: &Answer) -> Result<Webhook, Error> {
+    let one: One<Wire> = answer.json()?;
+    Ok(one.data.into())
 }
 
 /// Kinds as a webhook names them. One that this version does not know goes out as it is written: Apple will say what it makes of it.
