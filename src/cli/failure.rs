@@ -20,7 +20,7 @@ pub(super) type Outcome = Result<(), Failure>;
 /// How it ends when App Store Connect was asked in vain.
 pub(super) fn asked(error: asc::Error) -> Failure {
     let hint = error.hint();
-    let failure = if error.status() == Some(404) {
+    let failure = if error.status() == Some(404) || matches!(error, asc::Error::NotAnId { .. }) {
         Failure { code: 3, error: error.into(), hint: None }
     } else {
         Failure::unreachable(error)

@@ -4,6 +4,8 @@
 //! and nothing else, so it can be piped; everything said to a person goes to standard error. Nothing below this module may know that
 //! there is a command line.
 
+mod arrival;
+mod change;
 mod check;
 mod completions;
 mod deliveries;
@@ -11,9 +13,14 @@ mod demo;
 mod events;
 mod failure;
 mod files;
+mod given_secret;
 mod healthcheck;
 mod init;
+mod marketplace;
+mod moment;
 mod output;
+mod progress;
+mod registered;
 mod sandbox;
 mod send;
 mod serve;
@@ -28,9 +35,13 @@ use self::failure::{Failure, Outcome};
 use crate::{
     app, asc,
     clock::SystemClock,
-    config::{self, Flag, Loaded, Problems, Sources},
+    config::{self, Config, Flag, Loaded, Problems, Sources, StoreUrl},
     handler::Registry,
-    inbox::sqlite::{Options, Sqlite},
+    inbox::{
+        StoreError,
+        sqlite::{Options, Sqlite},
+    },
+    telemetry,
 };
 
 /// Runs the command that the arguments of this process ask for. `registry` knows the kinds of handlers there are.
@@ -75,6 +86,8 @@ enum Command {
     Webhooks(webhooks::Command),
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    #[command(subcommand)]
+    Marketplace(marketplace::Command),
     Healthcheck(healthcheck::Arguments),
     Demo(demo::Arguments),
     Sandbox(sandbox::Arguments),
@@ -107,9 +120,10 @@ impl Setup<'_> {
         config::load(&self.sources(Vec::new()))
     }
 
-    /// Loads the configuration, and prepares to ask App Store Connect.
+    /// Loads the configuration, and prepares to ask App Store Connect. Asking may take its time; the log says why.
     fn client(&self) -> Result<(Loaded, Arc<asc::Client>), Failure> {
         let loaded = self.load()?;
+        telemetry::init(&loaded.config.telemetry)?;
         let client = app::client(&loaded, Arc::new(SystemClock::new()))?;
         let client = client.ok_or_else(|| {
             let hint = "write `[asc]` with `key_id` and `private_key` into the configuration; an issuer's id too for a team's key";
@@ -121,10 +135,23 @@ impl Setup<'_> {
     /// Loads the configuration, and opens its store beside a server that may be running.
     fn open(&self) -> Result<(Loaded, Sqlite), Failure> {
         let loaded = self.load()?;
-        let config::StoreUrl::Sqlite(path) = &loaded.config.store.url;
-        let store = Sqlite::open(Options::new(path).reserve(loaded.config.store.reserve).shared()).map_err(Failure::unreachable)?;
+        let store = open(&loaded.config).map_err(Failure::unreachable)?;
         Ok((loaded, store))
     }
+}
+
+fn open(config: &Config) -> Result<Sqlite, StoreError> {
+    let StoreUrl::Sqlite(path) = &config.store.url;
+    Sqlite::open(Options::new(path).reserve(config.store.reserve).shared())
+}
+
+/// The store for those who look into it only if it is on this machine.
+fn open_if_here(config: &Config) -> Option<Sqlite> {
+    let StoreUrl::Sqlite(path) = &config.store.url;
+    if !path.exists() {
+        return None;
+    }
+    open(config).inspect_err(|error| output::talk(format_args!("warning: what is kept is not looked at: {error}"))).ok()
 }
 
 fn run(arguments: &Arguments, registry: &Registry) -> Outcome {
@@ -137,6 +164,7 @@ fn run(arguments: &Arguments, registry: &Registry) -> Outcome {
         Command::Events(command) => block_on(events::run(&setup, command))?,
         Command::Webhooks(command) => block_on(webhooks::run(&setup, command))?,
         Command::Deliveries(command) => block_on(deliveries::run(&setup, command))?,
+        Command::Marketplace(command) => block_on(marketplace::run(&setup, command))?,
         Command::Healthcheck(arguments) => block_on(healthcheck::run(&setup, arguments))?,
         Command::Demo(arguments) => demo::run(&setup, arguments),
         Command::Sandbox(arguments) => block_on(sandbox::run(arguments))?,

@@ -39,6 +39,12 @@ pub(super) fn talk(words: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{words}");
 }
 
+/// Says something to the person at the terminal, and stays on the line.
+pub(super) fn ask(words: impl Display) {
+    let mut stderr = io::stderr().lock();
+    let _ = write!(stderr, "{words}").and_then(|()| stderr.flush());
+}
+
 /// A table without lines.
 pub(super) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -14,7 +13,8 @@ use url::Url;
 use super::{
     Format, Setup,
     failure::{Failure, Outcome},
-    healthcheck, output,
+    given_secret::GivenSecret,
+    healthcheck, output, registered,
 };
 use crate::{
     clock::{Clock as _, SystemClock},
@@ -61,12 +61,8 @@ pub(super) struct Arguments {
     /// The endpoint of the configuration to send to. Otherwise the first
     #[arg(long, value_name = "NAME")]
     endpoint: Option<String>,
-    /// Sign with the secret in this file
-    #[arg(long, value_name = "FILE", conflicts_with = "secret_env")]
-    secret_file: Option<PathBuf>,
-    /// Sign with the secret in this environment variable
-    #[arg(long, value_name = "NAME")]
-    secret_env: Option<String>,
+    #[command(flatten)]
+    secret: GivenSecret,
     /// How many events to send, one after another, each with an id of its own
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     count: u32,
@@ -217,21 +213,7 @@ struct Target {
 
 impl Target {
     fn find(setup: &Setup<'_>, arguments: &Arguments) -> Result<Self, Failure> {
-        let given = match (&arguments.secret_file, &arguments.secret_env) {
-            (Some(file), _) => {
-                let text = fs::read_to_string(file)
-                    .map_err(|error| Failure::new(format!("cannot read the secret in `{}`: {error}", file.display())))?;
-                Some(Secret::new(text.trim_end_matches(['\r', '\n'])))
-            }
-            (None, Some(name)) => {
-                let sources = setup.sources(Vec::new());
-                let text = sources.environment.get(name);
-                Some(Secret::new(
-                    text.ok_or_else(|| Failure::not_found(format!("there is no variable `{name}` in the environment")))?,
-                ))
-            }
-            (None, None) => None,
-        };
+        let given = arguments.secret.read(setup)?;
         if let (Some(url), Some(secret)) = (&arguments.url, given.clone()) {
             return Ok(Self { url: url.clone(), secret, client: Outgoing::new(None)?.client(Reach::Everywhere)? });
         }
@@ -265,17 +247,14 @@ impl Target {
 }
 
 fn endpoint<'l>(loaded: &'l Loaded, name: Option<&str>) -> Result<&'l Endpoint, Failure> {
-    let mut endpoints = loaded.config.endpoints.iter();
     match name {
-        None => endpoints.next().ok_or_else(|| Failure::not_found("there is no endpoint in the configuration")),
-        Some(name) => endpoints.find(|endpoint| &*endpoint.name == name).ok_or_else(|| {
-            let names: Vec<String> = loaded.config.endpoints.iter().map(|endpoint| format!("`{}`", endpoint.name)).collect();
-            Failure::not_found(format!("there is no endpoint `{name}`, only {}", names.join(", ")))
-        }),
+        None => loaded.config.endpoints.first().ok_or_else(|| Failure::not_found("there is no endpoint in the configuration")),
+        Some(name) => registered::endpoint(&loaded.config, name),
     }
 }
 
-fn secret_in_force(endpoint: &Endpoint) -> Result<Secret, Failure> {
+/// The first secret of an endpoint that is accepted now.
+pub(super) fn secret_in_force(endpoint: &Endpoint) -> Result<Secret, Failure> {
     let now = SystemClock::new().now();
     let in_force = endpoint.secrets.iter().find(|secret| secret.not_after.is_none_or(|end| now <= end));
     let secret = in_force.ok_or_else(|| Failure::new(format!("every secret of the endpoint `{}` has expired", endpoint.name)))?;

@@ -7,6 +7,7 @@
 
 mod asc;
 mod cli;
+mod commands;
 mod dispatch;
 mod docs;
 mod enrichment;

@@ -10,8 +10,9 @@ use serde_json::json;
 
 use super::super::{
     Format, Outcome, Setup,
-    events::{account_table, moment},
+    events::account_table,
     failure::{Failure, asked},
+    moment::moment,
     output,
 };
 use crate::{

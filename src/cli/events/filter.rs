@@ -1,12 +1,9 @@
 //! The flags that say which receipts are meant.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::super::{failure::Failure, send};
-use crate::{
-    clock::{Clock as _, SystemClock},
-    inbox::{DispatchState, query::ReceiptFilter},
-};
+use super::super::{failure::Failure, moment::moment, send};
+use crate::inbox::{DispatchState, query::ReceiptFilter};
 
 /// Which receipts. Without any of these: all.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -60,16 +57,6 @@ impl Filter {
             handler: self.handler.clone(),
         })
     }
-}
-
-/// Reads a time, or how long ago it was.
-pub(in crate::cli) fn moment(text: &str) -> Result<Timestamp, String> {
-    let expected = "expected a time such as `2027-01-31T08:00:00Z`, or how long ago, such as `2h`";
-    if let Ok(time) = text.parse() {
-        return Ok(time);
-    }
-    let ago = humantime::parse_duration(text).ok().and_then(|ago| SignedDuration::try_from(ago).ok());
-    ago.and_then(|ago| SystemClock::new().now().checked_sub(ago).ok()).ok_or_else(|| expected.to_owned())
 }
 
 fn dispatch_state(text: &str) -> Result<DispatchState, String> {

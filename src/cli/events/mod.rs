@@ -15,7 +15,7 @@ use super::{
 };
 use crate::inbox::{ReceiptId, Store, query::ReceiptRecord};
 
-pub(super) use self::{filter::moment, stats::account_table};
+pub(super) use self::stats::account_table;
 #[cfg(test)]
 pub(super) use self::{
     list::table as list_table,

@@ -1,14 +1,8 @@
 //! `webhooks list`: what Apple has for an app, or for every app of the configuration.
 
-use std::collections::BTreeSet;
-
 use serde_json::json;
 
-use super::super::{
-    Format, Outcome,
-    failure::{Failure, asked},
-    output,
-};
+use super::super::{Format, Outcome, failure::asked, output, registered};
 use crate::{
     asc::{Client, webhook::Webhook},
     config::Config,
@@ -25,16 +19,8 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(config: &Config, client: &Client, arguments: &Arguments) -> Outcome {
-    let apps: BTreeSet<&str> = match &arguments.app {
-        Some(app) => BTreeSet::from([app.as_str()]),
-        None => config.endpoints.iter().filter_map(|endpoint| endpoint.app_id.as_deref()).collect(),
-    };
-    if apps.is_empty() {
-        let hint = "add `--app APP_ID`, or write `app_id` into the `[[endpoint]]` of the configuration".to_owned();
-        return Err(Failure::new("there is no app to list the webhooks of").hint(hint));
-    }
     let mut webhooks = Vec::new();
-    for app in apps {
+    for app in registered::apps(config, arguments.app.as_deref())? {
         webhooks.extend(client.webhooks(app).map_err(asked)?.all().await.map_err(asked)?);
     }
     if arguments.format.json {
@@ -44,12 +30,12 @@ pub(super) async fn run(config: &Config, client: &Client, arguments: &Arguments)
         output::talk("Apple has no webhook for that");
         return Ok(());
     }
-    output::line(table(&webhooks))?;
+    output::line(table(&webhooks, config))?;
     Ok(())
 }
 
 /// The webhooks as a table.
-pub(in crate::cli) fn table(webhooks: &[Webhook]) -> String {
+fn table(webhooks: &[Webhook], config: &Config) -> String {
     let rows = webhooks.iter().map(|webhook| {
         let enabled = webhook.enabled.map_or("", |enabled| if enabled { "enabled" } else { "disabled" });
         vec![
@@ -58,8 +44,9 @@ pub(in crate::cli) fn table(webhooks: &[Webhook]) -> String {
             output::short(webhook.name.as_deref().unwrap_or_default()),
             enabled.to_owned(),
             webhook.events.as_ref().map_or_else(String::new, |events| events.len().to_string()),
+            registered::endpoint_of(config, webhook).map(|endpoint| endpoint.name.to_string()).unwrap_or_default(),
             webhook.url.clone().unwrap_or_default(),
         ]
     });
-    output::table(&["id", "app", "name", "state", "events", "url"], rows)
+    output::table(&["id", "app", "name", "state", "events", "endpoint", "url"], rows)
 }

@@ -1,0 +1,53 @@
+//! Whether we hold an event that Apple lists among its deliveries.
+
+use crate::{
+    asc::delivery::DeliveredEvent,
+    event::Event,
+    inbox::{
+        Identity, ReceiptId, Store, StoreError,
+        query::{PageRequest, ReceiptFilter},
+    },
+};
+
+/// How many receipts can bear one event's id. More than a few would be a great wonder.
+const SAME_ID: usize = 100;
+
+/// What the store knows of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// It is this receipt.
+    As(ReceiptId),
+    /// It is not kept.
+    No,
+    /// There is no telling: the store is not here, or Apple did not say what the event was.
+    Unknown,
+}
+
+impl Held {
+    /// Looks an event up in the store, if there is one.
+    pub(super) async fn of(event: Option<&Event>, store: Option<&dyn Store>) -> Result<Self, StoreError> {
+        let (Some(event), Some(store)) = (event, store) else { return Ok(Self::Unknown) };
+        let filter = ReceiptFilter { event_id: Some(event.id.clone()), ..ReceiptFilter::default() };
+        let page = store.receipts(&filter, PageRequest { before: None, limit: SAME_ID }).await?;
+        let receipts = page.items.into_iter().map(|listed| listed.receipt);
+        let same = receipts.filter(|receipt| Identity::of_event(&receipt.endpoint, event).to_hex() == receipt.identity);
+        // The first that came is the one; a later one can only be at another endpoint.
+        Ok(same.map(|receipt| receipt.id).min().map_or(Self::No, Self::As))
+    }
+
+    /// The receipt.
+    pub(super) fn receipt(self) -> Option<ReceiptId> {
+        if let Self::As(receipt) = self { Some(receipt) } else { None }
+    }
+
+    /// Whether it is kept, if that is known.
+    pub(super) fn is_held(self) -> Option<bool> {
+        (self != Self::Unknown).then_some(self != Self::No)
+    }
+}
+
+/// The event in the payload that Apple lists, if there is one in it.
+pub(super) fn event_in(delivered: &DeliveredEvent) -> Option<Event> {
+    let (body, _) = delivered.authentic()?.into_parts();
+    Event::parse(body).ok()
+}
