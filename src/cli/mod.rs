@@ -159,7 +159,7 @@ fn run(arguments: &Arguments, registry: &Registry) -> Outcome {
     match &arguments.command {
         Command::Serve(arguments) => serve::run(&setup, arguments),
         Command::Init(arguments) => init::run(&setup, arguments),
-        Command::Check(arguments) => check::run(&setup, arguments),
+        Command::Check(arguments) => block_on(check::run(&setup, arguments))?,
         Command::Send(arguments) => block_on(send::run(&setup, arguments))?,
         Command::Events(command) => block_on(events::run(&setup, command))?,
         Command::Webhooks(command) => block_on(webhooks::run(&setup, command))?,

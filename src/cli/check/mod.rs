@@ -1,4 +1,8 @@
-//! `check`: is the configuration right? Everything but listening and opening the store is tried.
+//! `check`: is the configuration right? Everything but listening and opening the store is tried; with `--online`, Apple's side too.
+
+mod online;
+
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -11,22 +15,51 @@ use crate::{app, config::Problem};
 
 /// Load the configuration, build every handler, and say all that is wrong
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+With `--online` nothing is changed, but Apple is asked to ping every webhook, so the server must run.
+Found in this order: whether Apple takes the key, whether each endpoint with an `app_id` is registered,
+enabled, at the right address and for the right events, and whether a ping arrives in the store.")]
 pub(super) struct Arguments {
+    /// Ask Apple too: the key and its role, what is registered, and a ping all the way to the store
+    #[arg(long)]
+    online: bool,
+    /// With `--online`: how long to wait for each ping
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "30s")]
+    timeout: Duration,
     #[command(flatten)]
     format: Format,
 }
 
-pub(super) fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
-    let (problems, warnings) = match setup.load() {
-        Ok(loaded) => (app::check(&loaded, setup.registry).err().map(|found| found.problems).unwrap_or_default(), loaded.warnings),
-        Err(found) => (found.problems, found.warnings),
+pub(super) async fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
+    let loaded = setup.load();
+    let (problems, warnings) = match &loaded {
+        Ok(loaded) => (app::check(loaded, setup.registry).err().map(|found| found.problems).unwrap_or_default(), &loaded.warnings),
+        Err(found) => (found.problems.clone(), &found.warnings),
     };
-    if arguments.format.json {
-        output::json(&json!({ "ok": problems.is_empty(), "problems": problems, "warnings": warnings }))?;
-    } else {
-        output::line(words(&problems, &warnings))?;
+    let is_json = arguments.format.json;
+    if !is_json {
+        output::line(words(&problems, warnings))?;
     }
-    if problems.is_empty() { Ok(()) } else { Err(Failure::told()) }
+    let online = match &loaded {
+        Ok(loaded) if arguments.online && problems.is_empty() => {
+            let client = loaded.config.asc.is_some().then(|| setup.client()).transpose()?.map(|(_, client)| client);
+            Some(online::look(&loaded.config, client, arguments.timeout, is_json).await?)
+        }
+        _ => None,
+    };
+    let ok = problems.is_empty() && online.as_ref().is_none_or(online::Findings::are_good);
+    if is_json {
+        let mut document = json!({ "ok": ok, "problems": problems, "warnings": warnings });
+        if let Some(findings) = &online {
+            document["online"] = json!(findings.all);
+        }
+        output::json(&document)?;
+    }
+    match online {
+        _ if ok => Ok(()),
+        Some(findings) if findings.tell_of_refusal() => Err(Failure::unreachable(anyhow::anyhow!(""))),
+        _ => Err(Failure::told()),
+    }
 }
 
 /// The findings as people read them.

@@ -1,14 +1,17 @@
 //! The commands that ask App Store Connect, run as people run them, against the sandbox and against servers that answer worse.
 
 mod changes;
+mod check;
 mod deliveries;
 mod listings;
 mod ping;
 mod refusals;
+mod secrecy;
 
 use std::{
     fs,
     net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Child, Command, Output, Stdio},
     sync::Arc,
@@ -85,6 +88,7 @@ impl Place {
 
     fn write(&self, name: &str, text: &str) {
         fs::write(self.path().join(name), text).unwrap();
+        fs::set_permissions(self.path().join(name), fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     fn path(&self) -> &Path {
