@@ -21,6 +21,11 @@ pub(super) struct Remaining {
 }
 
 impl Budget {
+    /// When each of them was made.
+    pub(super) fn spent(&self) -> impl Iterator<Item = Timestamp> {
+        self.0.iter().copied()
+    }
+
     /// Spends one request. An error if there is none left.
     pub(super) fn spend(&mut self, limit: usize, now: Timestamp) -> Result<Remaining, Remaining> {
         while self.0.front().is_some_and(|&spent| now.duration_since(spent) >= WINDOW) {

@@ -3,9 +3,11 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
+    budget::Budget,
     catalog::{APPS, App},
     connect::Connect,
     faults::Fault,
@@ -262,6 +264,13 @@ impl Running {
     /// What may still go wrong.
     pub fn faults(&self) -> Vec<Fault> {
         self.0.state().faults.active().to_vec()
+    }
+
+    /// When the API was asked within the last hour, with whatever key, refused requests left out.
+    pub fn requests(&self) -> Vec<Timestamp> {
+        let mut requests: Vec<_> = self.0.state().budgets.values().flat_map(Budget::spent).collect();
+        requests.sort_unstable();
+        requests
     }
 
     /// Every delivery so far, the oldest first.

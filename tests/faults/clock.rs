@@ -52,11 +52,11 @@ fn control_the_clock_is_turned() {
     assert!(year < 2010, "the library does not turn the clock: it is {year}");
 }
 
-fn set(file: &Path, shift: &str) {
+pub(crate) fn set(file: &Path, shift: &str) {
     fs::write(file, format!("{shift}\n")).unwrap();
 }
 
 /// Where Debian's package `faketime` puts the library that stands between a program and the clock.
-fn library() -> String {
+pub(crate) fn library() -> String {
     format!("/usr/lib/{}-linux-gnu/faketime/libfaketimeMT.so.1", std::env::consts::ARCH)
 }

@@ -21,6 +21,7 @@ mod failing_calls;
 mod image;
 mod isolation;
 mod power_loss;
+mod recovery;
 mod stop;
 mod strangers;
 mod support;

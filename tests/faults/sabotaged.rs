@@ -9,6 +9,7 @@
 //! - `select-then-insert`: asks whether an event is known, and then writes it, in two steps;
 //! - `trust-the-id`: takes every event for known whose id was seen before;
 //! - `write-behind`: says that an event is kept, writes it a moment later, and does not when it is asked to stop before;
+//! - `mark-first`: moves the mark of recovery before what was recovered is written, which happens a moment later;
 //! - `linger-at-the-end`: takes ten seconds to close its store.
 //!
 //! Each knows a handler kind `panic` that panics on every event, as a handler of somebody's own might. The fault tests run the twin to
@@ -35,6 +36,7 @@ use asc_webhooks::{
         sqlite::{Options, Sqlite},
         wrapper::Wrapper,
     },
+    signature::Proof,
     telemetry,
 };
 use async_trait::async_trait;
@@ -53,6 +55,7 @@ enum Sabotage {
     SelectThenInsert,
     TrustTheId,
     WriteBehind,
+    MarkFirst,
     LingerAtTheEnd,
 }
 
@@ -73,6 +76,7 @@ async fn main() -> anyhow::Result<()> {
         "select-then-insert" => Sabotage::SelectThenInsert,
         "trust-the-id" => Sabotage::TrustTheId,
         "write-behind" => Sabotage::WriteBehind,
+        "mark-first" => Sabotage::MarkFirst,
         "linger-at-the-end" => Sabotage::LingerAtTheEnd,
         other => bail!("there is no sabotage `{other}`"),
     };
@@ -155,6 +159,10 @@ impl Wrapper for Twin {
                 let kept = self.kept.clone();
                 #[expect(clippy::disallowed_methods, reason = "nobody waits for it: that is the sabotage")]
                 tokio::spawn(async move { kept.accept(arrival).await });
+                Ok(NEW)
+            }
+            Sabotage::MarkFirst if matches!(arrival.proof, Proof::Fetched) => {
+                self.buffer.lock().await.push(arrival);
                 Ok(NEW)
             }
             Sabotage::WriteBehind => {
