@@ -6,6 +6,8 @@
 //!
 //! How to write one, from nothing: [`writing`]. What it must bear: [`at_least_once`].
 
+mod answer;
+mod chat;
 mod erased;
 mod exec;
 mod forward;
@@ -16,6 +18,7 @@ mod notice;
 pub mod registry;
 pub mod route;
 pub mod section;
+mod target;
 
 #[doc = include_str!("../docs/handlers.md")]
 pub mod writing {}
@@ -23,13 +26,19 @@ pub mod writing {}
 #[doc = include_str!("../docs/at_least_once.md")]
 pub mod at_least_once {}
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use self::message::Told;
 pub use self::{
     erased::BoxHandler,
     exec::Exec,
@@ -146,6 +155,18 @@ impl Context {
         match &self.files {
             Some(files) => files.file(name).await.map_err(HandlerError::retry),
             None => Ok(None),
+        }
+    }
+
+    /// What a message about the event is made of.
+    pub(crate) fn told<'a>(&'a self, event: &'a Event) -> Told<'a> {
+        static NOTHING: LazyLock<Details> = LazyLock::new(Details::default);
+        Told {
+            event,
+            details: self.details().unwrap_or(&NOTHING),
+            endpoint: &self.endpoint,
+            since: None,
+            received_at: self.received_at,
         }
     }
 

@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use super::{BoxHandler, Exec, Forward, Handler, Log, Section, SectionError, section::did_you_mean};
+use super::{
+    BoxHandler, Exec, Forward, Handler, Log, Section, SectionError,
+    chat::{Chat, Discord, Lark, Slack, Teams, Telegram},
+    section::did_you_mean,
+};
 
 /// Knows the kinds of handler by name.
 ///
@@ -13,7 +17,7 @@ use super::{BoxHandler, Exec, Forward, Handler, Log, Section, SectionError, sect
 ///     println!("{}", event.kind);
 ///     Ok(())
 /// }));
-/// assert_eq!(registry.kinds().collect::<Vec<_>>(), ["exec", "forward", "log", "print"]);
+/// assert_eq!(registry.kinds().collect::<Vec<_>>(), ["discord", "exec", "forward", "lark", "log", "print", "slack", "teams", "telegram"]);
 /// ```
 #[derive(Clone)]
 pub struct Registry {
@@ -42,9 +46,17 @@ pub enum BuildError {
 }
 
 impl Registry {
-    /// The kinds that ship: `exec`, `forward`, `log`.
+    /// The kinds that ship: `discord`, `exec`, `forward`, `lark`, `log`, `slack`, `teams`, `telegram`.
     pub fn builtin() -> Self {
-        Self::empty().register("exec", Exec::new).register("forward", Forward::new).register("log", Log::new)
+        Self::empty()
+            .register("discord", Chat::<Discord>::new)
+            .register("exec", Exec::new)
+            .register("forward", Forward::new)
+            .register("lark", Chat::<Lark>::new)
+            .register("log", Log::new)
+            .register("slack", Chat::<Slack>::new)
+            .register("teams", Chat::<Teams>::new)
+            .register("telegram", Chat::<Telegram>::new)
     }
 
     /// No kinds at all.
@@ -129,9 +141,13 @@ mod tests {
         check(
             "froward",
             "",
-            "no handler kind `froward`, expected one of `done`, `exec`, `forward`, `log`; did you mean `forward`?",
+            "no handler kind `froward`, expected one of `discord`, `done`, `exec`, `forward`, `lark`, `log`, `slack`, `teams`, `telegram`; did you mean `forward`?",
         );
-        check("slack", "", "no handler kind `slack`, expected one of `done`, `exec`, `forward`, `log`");
+        check(
+            "pigeon",
+            "",
+            "no handler kind `pigeon`, expected one of `discord`, `done`, `exec`, `forward`, `lark`, `log`, `slack`, `teams`, `telegram`",
+        );
     }
 
     #[test]

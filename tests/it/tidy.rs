@@ -82,7 +82,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("clap_complete", &["cli"]),
     ("comfy_table", &["cli"]),
     ("anyhow", &["cli", "main.rs"]),
-    ("reqwest", &["http_client", "asc", "handler/forward"]),
+    ("reqwest", &["http_client", "asc", "handler/answer", "handler/forward", "handler/chat"]),
     ("minijinja", &["handler"]),
     ("p256", &["asc", "sandbox"]),
     ("std::env", &["config/load", "cli"]),

@@ -7,7 +7,6 @@
 //! Where a request goes is decided by the configuration alone, within the rules of [`http_client`](crate::http_client): nothing of an
 //! event gets into a URL. A URL may hold a token, so no message shows more of it than its host.
 
-mod answer;
 mod standard;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -18,14 +17,13 @@ use http::{
     header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, TE, TRANSFER_ENCODING, UPGRADE},
 };
 use serde::Deserialize;
-use url::Url;
 
 use self::standard::Signer;
-use super::{Context, Handler, HandlerError, Section, SectionError, notice::notice};
+use super::{Context, Handler, HandlerError, Section, SectionError, answer, notice::notice, target::Target};
 use crate::{
     clock::{Clock, SystemClock},
     event::Event,
-    http_client::{HttpClient, Reach},
+    http_client::HttpClient,
     secret::Secret,
 };
 
@@ -82,15 +80,6 @@ enum Body {
     Json(Signer),
 }
 
-/// A URL that shows only where it leads.
-struct Target(Url);
-
-impl std::fmt::Debug for Target {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}://{}/…", self.0.scheme(), self.0.host_str().unwrap_or_default())
-    }
-}
-
 impl Forward {
     /// Builds the handler from its section.
     ///
@@ -100,13 +89,12 @@ impl Forward {
     pub fn new(section: Section) -> Result<Self, SectionError> {
         let keys: Keys = section.parse()?;
         let mut errors = SectionError::default();
-        let url = note(&mut errors, target(&keys));
+        let url = note(&mut errors, Target::read("url", &keys.url, keys.allow_private));
         let body = note(&mut errors, body(&keys));
         let headers = note(&mut errors, headers(&keys.headers));
-        let (Some((url, reach)), Some(body), Some(headers)) = (url, body, headers) else { return Err(errors) };
-        let client = section.outgoing().client(reach).map_err(|error| SectionError::new("url", error.to_string()))?;
-        client.judge(&url).map_err(|refused| SectionError::new("url", refused.to_string()))?;
-        Ok(Self { client, url: Target(url), headers, body, clock: Arc::new(SystemClock::new()) })
+        let (Some(url), Some(body), Some(headers)) = (url, body, headers) else { return Err(errors) };
+        let client = url.client(section.outgoing())?;
+        Ok(Self { client, url, headers, body, clock: Arc::new(SystemClock::new()) })
     }
 
     fn message(&self, event: &Event, ctx: &Context) -> Result<(HeaderMap, Bytes), HandlerError> {
@@ -132,7 +120,7 @@ impl Forward {
 impl Handler for Forward {
     async fn handle(&self, event: Arc<Event>, ctx: Context) -> Result<(), HandlerError> {
         let (headers, body) = self.message(&event, &ctx)?;
-        let request = self.client.request(Method::POST, self.url.0.clone()).map_err(HandlerError::reject)?;
+        let request = self.client.request(Method::POST, self.url.url().clone()).map_err(HandlerError::reject)?;
         let response = request.headers(headers).body(body).send().await.map_err(reqwest::Error::without_url)?;
         answer::judge(response, self.clock.now()).await
     }
@@ -140,26 +128,6 @@ impl Handler for Forward {
 
 fn note<T>(errors: &mut SectionError, result: Result<T, SectionError>) -> Option<T> {
     result.map_err(|error| errors.extend(error)).ok()
-}
-
-/// The URL, and which addresses it may lead to. Without TLS nothing may leave the private network: whoever sees it passing could
-/// read it.
-fn target(keys: &Keys) -> Result<(Url, Reach), SectionError> {
-    let url: Url = keys.url.expose().parse().map_err(|error| SectionError::new("url", format!("expected a URL, {error}")))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        let error = SectionError::new("url", "there is a user name or password in it");
-        return Err(error.hint("send it as `headers = { authorization = … }`"));
-    }
-    match (url.scheme(), keys.allow_private) {
-        ("https", true) => Ok((url, Reach::Everywhere)),
-        ("https", false) => Ok((url, Reach::Public)),
-        ("http", true) => Ok((url, Reach::Private)),
-        ("http", false) => {
-            let error = SectionError::new("url", "expected `https`, found `http`");
-            Err(error.hint("within a private network or one machine, set `allow_private = true`"))
-        }
-        _ => Err(SectionError::new("url", "expected `https`, found another scheme")),
-    }
 }
 
 fn body(keys: &Keys) -> Result<Body, SectionError> {

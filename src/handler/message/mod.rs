@@ -9,6 +9,7 @@
 
 mod facts;
 mod saying;
+mod template;
 pub mod text;
 mod voice;
 mod what;
@@ -17,7 +18,8 @@ use jiff::Timestamp;
 
 use self::{saying::Saying, what::What};
 pub use self::{
-    text::{clean, cut, words_of},
+    template::{Template, TemplateError},
+    text::{clean, clean_lines, cut, words_of},
     voice::Voice,
 };
 use crate::event::{Details, Event};
@@ -35,6 +37,13 @@ pub struct Told<'a> {
     pub since: Option<Timestamp>,
     /// When the notification was received, for events that tell no time.
     pub received_at: Timestamp,
+}
+
+impl<'a> Told<'a> {
+    /// What is told of a sample: for trying out how things read.
+    pub fn sample(event: &'a Event, details: &'a Details) -> Self {
+        Self { event, details, endpoint: "my-app", since: None, received_at: event.time.unwrap_or_default() }
+    }
 }
 
 /// An event in words.

@@ -1,0 +1,119 @@
+//! The kinds that tell people in a chat: `slack`, `discord`, `teams`, `lark`, `telegram`.
+//!
+//! All of them say the same [`Message`], in the same order, and post it as JSON to one address. What differs is how a message looks in a
+//! service ([`Service::body`]), within which limits, and what the service's answers mean ([`Service::verdict`]). An address holds a
+//! token, so nothing shows more of it than its host.
+//!
+//! Texts of strangers are shown as texts: each service escapes them, and none is ever told to notify anybody but the one whom the
+//! configuration names for loud messages. None of these services knows an idempotency key: a message whose answer was lost on the way
+//! is posted again.
+
+mod discord;
+mod lark;
+mod slack;
+mod teams;
+mod telegram;
+
+use std::{fmt, sync::Arc};
+
+use http::{Method, header::CONTENT_TYPE};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+pub(super) use self::{discord::Discord, lark::Lark, slack::Slack, teams::Teams, telegram::Telegram};
+use super::{
+    Context, Handler, HandlerError, Section, SectionError,
+    answer::Answer,
+    message::{Fact, Message, Template, Voice, clean_lines},
+    target::Target,
+};
+use crate::{
+    clock::{Clock, SystemClock},
+    event::Event,
+    http_client::HttpClient,
+};
+
+/// A chat service: how a message looks in it, and what its answers mean.
+pub(super) trait Service: Sized + Send + Sync + 'static {
+    /// The keys of its section.
+    type Keys: DeserializeOwned;
+
+    /// Takes the keys of its section.
+    fn settle(keys: Self::Keys) -> Result<Settled<Self>, SectionError>;
+
+    /// The body of the request that tells a message.
+    fn body(&self, message: &Message, now: Timestamp) -> Value;
+
+    /// What a successful answer means when its body says otherwise.
+    fn verdict(&self, answer: &Answer) -> Result<(), HandlerError> {
+        answer.judge()
+    }
+}
+
+/// What the keys of a section come to.
+pub(super) struct Settled<S> {
+    service: S,
+    target: Target,
+    template: Option<String>,
+}
+
+/// Tells people in a chat.
+pub(super) struct Chat<S> {
+    service: S,
+    target: Target,
+    client: HttpClient,
+    template: Option<Template>,
+    voice: Voice,
+    clock: Arc<dyn Clock>,
+}
+
+impl<S: Service> Chat<S> {
+    /// Builds the handler from its section.
+    ///
+    /// # Errors
+    /// When the address cannot be posted to within the address rules, or the template is none.
+    #[expect(clippy::needless_pass_by_value, reason = "the shape of a factory")]
+    pub(super) fn new(section: Section) -> Result<Self, SectionError> {
+        let Settled { service, target, template } = S::settle(section.parse()?)?;
+        let client = target.client(section.outgoing())?;
+        let template = template.as_deref().map(Template::compile).transpose();
+        let template = template.map_err(|error| SectionError::new("template", error.to_string()))?;
+        Ok(Self { service, target, client, template, voice: section.voice().clone(), clock: Arc::new(SystemClock::new()) })
+    }
+
+    /// The event in words; the configuration's own words take the place of the sentence.
+    fn message(&self, event: &Event, ctx: &Context) -> Result<Message, HandlerError> {
+        let told = ctx.told(event);
+        let mut message = Message::of(&told, &self.voice);
+        if let Some(template) = &self.template {
+            let sentence = template.render(&told, &message).map_err(HandlerError::reject)?;
+            message.sentence = clean_lines(&sentence);
+        }
+        Ok(message)
+    }
+}
+
+impl<S: Service> Handler for Chat<S> {
+    async fn handle(&self, event: Arc<Event>, ctx: Context) -> Result<(), HandlerError> {
+        let body = self.service.body(&self.message(&event, &ctx)?, self.clock.now());
+        let request = self.client.request(Method::POST, self.target.url().clone()).map_err(HandlerError::reject)?;
+        let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+        let response = request.send().await.map_err(reqwest::Error::without_url)?;
+        self.service.verdict(&Answer::read(response, self.clock.now()).await)
+    }
+}
+
+impl<S> fmt::Debug for Chat<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chat").field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
+/// The facts, as lines of one text.
+fn as_lines(facts: &[Fact], line: impl Fn(&Fact) -> String) -> String {
+    facts.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! Templates: a configuration's own words, in the language of `when`.
+//!
+//! A template sees `event`, `endpoint`, `details` and `message`. What it names is checked when it is read: a slip is found by `check`, and
+//! not by a message that says nothing at night. What an event does not tell is empty.
+
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
+
+use minijinja::{
+    Environment, UndefinedBehavior, context,
+    value::{Serde, Value},
+};
+use serde_json::{Value as Json, json};
+
+use super::{Message, Told};
+use crate::event::{Details, Event, EventKind, sample};
+
+/// How much work a template may make.
+const FUEL: u64 = 100_000;
+
+/// The name under which the one template of an environment is kept.
+const NAME: &str = "template";
+
+/// The functions of the language that could be made to run long, or that tell of the program.
+const TAKEN_AWAY: [&str; 2] = ["range", "debug"];
+
+/// All names that there are, as a tree. A name within something else than an object is not judged.
+static NAMES: LazyLock<Json> = LazyLock::new(|| {
+    let everything =
+        r#"{"app": {}, "version": {}, "build": {}, "beta": {}, "feedback": {"crash_log": {}}, "asset": {}, "package": {}}"#;
+    let body = sample::of(&EventKind::AppStoreVersionAppVersionStateUpdated).body();
+    let mut event = Event::parse(body).ok().and_then(|event| serde_json::to_value(event).ok()).unwrap_or_default();
+    event["attributes"] = Json::Null;
+    json!({
+        "event": event,
+        "endpoint": null,
+        "details": Details::read(everything.as_bytes()).unwrap_or_default(),
+        "message": { "severity": null, "title": null, "sentence": null, "quote": null, "facts": null, "link": null },
+    })
+});
+
+/// A configuration's own words.
+#[derive(Clone)]
+pub struct Template {
+    source: Arc<str>,
+    language: Arc<Environment<'static>>,
+}
+
+/// What is wrong with a template.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct TemplateError(String);
+
+impl Template {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// When it is none, or names something that there is not.
+    pub fn compile(source: &str) -> Result<Self, TemplateError> {
+        let mut language = Environment::new();
+        language.set_undefined_behavior(UndefinedBehavior::Chainable);
+        language.set_fuel(Some(FUEL));
+        // Whoever shows the text escapes it.
+        language.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        for function in TAKEN_AWAY {
+            language.remove_global(function);
+        }
+        language.add_template_owned(NAME, source.to_owned()).map_err(|error| said(&error))?;
+        let template = Self { source: source.into(), language: Arc::new(language) };
+        let names = template.language.get_template(NAME).map_err(|error| said(&error))?.undeclared_variables(true);
+        let mut unknown: Vec<String> = names.iter().filter_map(|name| refusal(name)).collect();
+        unknown.sort();
+        if !unknown.is_empty() {
+            return Err(TemplateError(unknown.join("; ")));
+        }
+        // Filters and functions are looked up only when they are reached, so each kind of event is tried once.
+        for kind in EventKind::ALL {
+            let Ok(event) = Event::parse(sample::of(kind).body()) else { continue };
+            let details = Details::default();
+            let told = Told::sample(&event, &details);
+            template.render(&told, &Message::of(&told, &super::Voice::default()))?;
+        }
+        Ok(template)
+    }
+
+    /// The words for an event.
+    ///
+    /// # Errors
+    /// When the template cannot be worked out: it takes too long, or does something that cannot be done.
+    pub fn render(&self, told: &Told<'_>, message: &Message) -> Result<String, TemplateError> {
+        let context = context! {
+            event => Value::from(Serde(told.event)),
+            endpoint => told.endpoint,
+            details => Value::from(Serde(told.details)),
+            message => Value::from(Serde(message)),
+        };
+        let template = self.language.get_template(NAME).map_err(|error| said(&error))?;
+        template.render(context).map_err(|error| said(&error))
+    }
+}
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Template({:?})", self.source)
+    }
+}
+
+fn said(error: &minijinja::Error) -> TemplateError {
+    let kind = error.kind();
+    let place = error.line().map(|line| format!(" in line {line}")).unwrap_or_default();
+    TemplateError(error.detail().map_or_else(|| format!("{kind}{place}"), |detail| format!("{kind}: {detail}{place}")))
+}
+
+/// Says what is wrong with a dotted name, if anything is.
+fn refusal(name: &str) -> Option<String> {
+    let mut known = &*NAMES;
+    let mut path: Vec<&str> = Vec::new();
+    for part in name.split('.') {
+        let Json::Object(members) = known else { return None };
+        let Some(member) = members.get(part) else {
+            let names = members.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            let of = if path.is_empty() { "there are".to_owned() } else { format!("`{}` has", path.join(".")) };
+            return Some(format!("no `{name}`: {of} {names}"));
+        };
+        known = member;
+        path.push(part);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handler::message::Voice;
+
+    #[track_caller]
+    fn check(source: &str, expected: &str) {
+        let body = sample::of(&EventKind::AppStoreVersionAppVersionStateUpdated).state("REJECTED").body();
+        let event = Event::parse(body).unwrap();
+        let details = Details::read(br#"{"app": {"name": "Harbor"}}"#).unwrap();
+        let told = Told::sample(&event, &details);
+        let said = Template::compile(source).map(|template| template.render(&told, &Message::of(&told, &Voice::default())));
+        let said = said.and_then(|said| said).unwrap_or_else(|error| error.to_string());
+        assert_eq!(said, expected, "{source}");
+    }
+
+    #[test]
+    fn sees_everything() {
+        check("{{ details.app.name }} is {{ event.state | lower }} ({{ endpoint }})", "Harbor is rejected (my-app)");
+        check("{{ message.sentence }}", "App Review rejected Harbor.");
+        check("{% for fact in message.facts if fact.name == 'Time' %}{{ fact.name }}{% endfor %}", "Time");
+        check("{{ details.build.number }}{{ event.attributes.nothing.deep }}<b>", "<b>");
+    }
+
+    #[test]
+    fn slips_are_said() {
+        check("{{ detials.app.name }}", "no `detials.app.name`: there are `details`, `endpoint`, `event`, `message`");
+        check("{{ details.app.nmae }}", "no `details.app.nmae`: `details.app` has `bundle_id`, `id`, `name`, `sku`");
+        check("{{ event.state | uper }}", "unknown filter: filter uper is unknown in line 1");
+        check("{{ event.state", "syntax error: unexpected end of input, expected end of variable block in line 1");
+    }
+}
