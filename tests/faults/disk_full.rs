@@ -14,12 +14,23 @@ use crate::support::{
 
 #[test]
 fn a_full_disk_refuses_and_heals_by_itself() {
-    let disk = Disk::in_memory(640);
+    check(640, 40);
+}
+
+/// The reserve of a small disk is a twentieth of it, less than the log may hold.
+#[test]
+fn a_full_small_disk_does_so_too() {
+    check(128, 24);
+}
+
+/// Fills a disk of so many mebibytes, of which so many are free at first.
+fn check(size: usize, free: u64) {
+    let disk = Disk::in_memory(size);
     let sink = Sink::open();
     sink.answer(503);
     let setup = Setup::new().store_in(&disk.path()).with(&sink.handler("sink"));
     let server = setup.start();
-    let filler = leave_free(&disk.path(), 40 << 20);
+    let filler = leave_free(&disk.path(), free << 20);
 
     let ledger = Ledger::new();
     fill_up(&server, &ledger);

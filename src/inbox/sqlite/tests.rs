@@ -1,5 +1,7 @@
 //! Faults that cannot be made from outside: a full disk, a failing sync, a task that fails among others.
 
+use std::time::Instant;
+
 use super::*;
 use crate::{
     event::Event,
@@ -115,12 +117,12 @@ async fn a_full_disk_refuses_what_does_not_fit_and_goes_on() {
 async fn below_the_reserve_nothing_comes_in_and_everything_ends() {
     let Fresh { store, _home } = fresh();
     store.accept(arrival(1, 0)).await.unwrap();
-    store.disk.pretend_shortage();
+    store.disk.pretend(Instant::now(), 0);
     let refused = store.accept(arrival(2, 0)).await.unwrap_err();
     assert!(matches!(refused, StoreError::Full(_)), "{refused}");
-    store.disk.pretend_shortage();
+    store.disk.pretend(Instant::now(), 0);
     assert!(matches!(store.replay(&Replay::Dead { handler: None }, now()).await, Err(StoreError::Full(_))));
-    store.disk.pretend_shortage();
+    store.disk.pretend(Instant::now(), 0);
     let claimed = store.claim(one("log")).await.unwrap().remove(0);
     assert!(store.finish(done(&claimed)).await.unwrap());
     store.probe(now()).await.unwrap();
