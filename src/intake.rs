@@ -14,6 +14,7 @@ use crate::{
     event::{Event, NotAnEvent},
     handler::route::{Route, Routes},
     inbox::{Accepted, Arrival, Content, Identity, Owed, ReceiptId, Store, StoreError},
+    plain,
     signature::{Authentic, Proof},
     telemetry::metrics::{self, TakenIn},
 };
@@ -115,13 +116,16 @@ fn tell(endpoint: &str, parsed: &Result<Event, NotAnEvent>, accepted: Accepted) 
     let Accepted::New { receipt, same_id } = accepted else { return };
     match parsed {
         Err(error) => tracing::warn!(
-            receipt.id = %receipt, endpoint, reason = %error,
+            receipt.id = %receipt, endpoint, reason = plain::short(&error.to_string()),
             "kept authentic bytes that are not an event; `events reparse` tries again after an upgrade"
         ),
         Ok(event) if same_id => tracing::warn!(
-            receipt.id = %receipt, endpoint, event.id, event.kind = event.kind.as_str(),
+            receipt.id = %receipt, endpoint, event.id = plain::short(&event.id), event.kind = plain::short(event.kind.as_str()),
             "kept an event whose id is known with other content"
         ),
-        Ok(event) => tracing::debug!(receipt.id = %receipt, endpoint, event.id, event.kind = event.kind.as_str(), "kept"),
+        Ok(event) => tracing::debug!(
+            receipt.id = %receipt, endpoint, event.id = plain::short(&event.id), event.kind = plain::short(event.kind.as_str()),
+            "kept"
+        ),
     }
 }

@@ -70,6 +70,7 @@ pub mod config;
 // What everyone uses.
 pub mod clock;
 pub mod http_client;
+pub mod plain;
 pub mod secret;
 pub mod shutdown;
 

@@ -61,14 +61,15 @@ pub(super) fn write(file: &Path, secret_file: &Path, name: &str) -> Outcome {
 
 /// What to do next.
 pub(super) fn next_steps(file: &Path, secret_file: &Path, name: &str) -> String {
+    let word = output::shell_word(&file.to_string_lossy());
     let (file, secret_file) = (file.display(), secret_file.display());
     format!(
         "\
 Wrote `{file}`, and a secret in `{secret_file}`, which only you can read.
 
 Next:
-  1. Start the server:                  asc-webhooks serve --config {file}
-  2. Send it an event, signed by you:   asc-webhooks send ping --config {file}
+  1. Start the server:                  asc-webhooks serve --config {word}
+  2. Send it an event, signed by you:   asc-webhooks send ping --config {word}
   3. Put a proxy that speaks TLS in front of it, and register the webhook in App Store Connect
      (Users and Access, Integrations, Webhooks): the URL is https://YOUR-HOST/apple/{name},
      the secret is what `{secret_file}` holds."

@@ -8,6 +8,8 @@ use std::{
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
 
+use crate::plain::{self, is_harmless};
+
 /// How many letters of a text from elsewhere a table shows.
 const LONGEST_CELL: usize = 64;
 
@@ -73,7 +75,13 @@ pub(super) fn size(bytes: u64) -> String {
 
 /// A text that cannot play with the terminal: what came from elsewhere may hold control characters.
 pub(super) fn plain(text: &str) -> String {
-    text.chars().flat_map(|letter| if is_play(letter) { letter.escape_default().collect() } else { vec![letter] }).collect()
+    plain::whole(text)
+}
+
+/// A text as a shell takes it for one word: as it is if it has only letters that no shell reads anything into, else in quotes.
+pub(super) fn shell_word(text: &str) -> String {
+    let is_bare = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=@%+,".contains(letter);
+    if !text.is_empty() && text.chars().all(is_bare) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// The beginning of a text that is too long for a table.
@@ -84,16 +92,10 @@ pub(super) fn short(text: &str) -> String {
     }
 }
 
-/// Control characters, and those that turn the direction of a text or cannot be seen.
-fn is_play(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
 /// JSON itself only escapes the controls below the space; a terminal listens to those above `~` too. They can only be within texts.
 pub(super) fn ascii_controls(json: &str) -> String {
     let escape = |letter: char| format!("\\u{:04x}", u32::from(letter)).chars().collect();
-    json.chars().flat_map(|letter| if is_play(letter) && letter != '\n' { escape(letter) } else { vec![letter] }).collect()
+    json.chars().flat_map(|letter| if is_harmless(letter) || letter == '\n' { vec![letter] } else { escape(letter) }).collect()
 }
 
 /// A number and what it counts, in the right number.

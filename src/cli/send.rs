@@ -154,9 +154,9 @@ pub(super) fn kinds() -> String {
 
 /// The `curl` command that sends a body.
 pub(super) fn curl(url: &Url, signature: &Signature, body: &[u8]) -> String {
-    let body = String::from_utf8_lossy(body).replace('\'', r"'\''");
-    let header = signature::HEADER;
-    format!("curl --header 'content-type: application/json' --header '{header}: {signature}' --data-binary '{body}' '{url}'")
+    let body = output::shell_word(&String::from_utf8_lossy(body));
+    let (header, url) = (signature::HEADER, output::shell_word(url.as_str()));
+    format!("curl --header 'content-type: application/json' --header '{header}: {signature}' --data-binary {body} {url}")
 }
 
 fn list(format: Format) -> Outcome {

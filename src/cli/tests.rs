@@ -105,6 +105,8 @@ fn the_first_event_is_one_line_away() {
     );
     let url = "http://127.0.0.1:9/apple".parse().unwrap();
     assert!(first_event(None, None, Some(&url)).ends_with(" --url http://127.0.0.1:9/apple"), "a `--listen` is passed on");
+    let spaced = first_event(Some("./my tool"), Some(Path::new("it's mine.toml")), None);
+    assert_eq!(spaced, r"'./my tool' send app_version --state REJECTED --config 'it'\''s mine.toml'");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{Context, Handler, HandlerError, Section, SectionError};
-use crate::event::Event;
+use crate::{event::Event, plain};
 
 /// Writes one line about each event.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -43,12 +43,12 @@ macro_rules! line {
         tracing::event!(
             target: "asc_webhooks::handler::log",
             tracing::Level::$level,
-            event.id = %event.id,
-            event.kind = %event.kind,
-            event.state = event.state(),
-            event.previous_state = event.previous_state(),
-            subject.kind = subject.map(|subject| subject.kind.as_str()),
-            subject.id = subject.map(|subject| subject.id.as_str()),
+            event.id = plain::short(&event.id),
+            event.kind = plain::short(event.kind.as_str()),
+            event.state = event.state().map(plain::short),
+            event.previous_state = event.previous_state().map(plain::short),
+            subject.kind = subject.map(|subject| plain::short(subject.kind.as_str())),
+            subject.id = subject.map(|subject| plain::short(subject.id.as_str())),
             endpoint.name = ctx.endpoint(),
             receipt.number = ctx.receipt(),
             receipt.recovered = ctx.is_recovered(),
@@ -91,7 +91,7 @@ mod tests {
         }
     }
 
-    fn written(level: &str) -> String {
+    fn written(level: &str, id: &str) -> String {
         let lines = Lines::default();
         let writer = lines.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -101,7 +101,7 @@ mod tests {
             .with_ansi(false)
             .finish();
         let kind = EventKind::AppStoreVersionAppVersionStateUpdated;
-        let body = sample::of(&kind).state("REJECTED").set("attributes.comment", "nobody's business".into()).body();
+        let body = sample::of(&kind).id(id).state("REJECTED").set("attributes.comment", "nobody's business".into()).body();
         let event = Arc::new(Event::parse(body).unwrap());
         let handler = Log::new(Section::sample(&format!("level = {level:?}"))).unwrap();
         tracing::subscriber::with_default(subscriber, || {
@@ -112,12 +112,19 @@ mod tests {
 
     #[test]
     fn a_line_without_the_payload() {
-        insta::assert_snapshot!(written("info"));
+        insta::assert_snapshot!(written("info", "5e0c1a7e"));
         for level in ["error", "warn", "info", "debug", "trace"] {
-            let line = written(level);
+            let line = written(level, "5e0c1a7e");
             assert_eq!(line.lines().count(), 1, "{line}");
             assert!(line.trim_start().starts_with(&level.to_uppercase()), "{line}");
             assert!(!line.contains("business"), "{line}");
         }
+    }
+
+    #[test]
+    fn a_strange_id_stays_within_its_line() {
+        let line = written("info", &format!("\u{1b}[31m\u{202e}\n{}", "x".repeat(10_000)));
+        assert!(line.trim_end().chars().all(plain::is_harmless), "{line:?}");
+        assert!(line.len() < 1_000, "{} bytes", line.len());
     }
 }

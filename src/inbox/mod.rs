@@ -370,6 +370,8 @@ pub enum Verdict {
     Retry {
         /// When to try again.
         due_at: Timestamp,
+        /// Whether it failed, or did not end.
+        result: AttemptResult,
         /// What went wrong.
         error: String,
     },

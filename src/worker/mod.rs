@@ -8,6 +8,7 @@
 
 pub mod backoff;
 pub mod janitor;
+mod under_way;
 
 use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -16,8 +17,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 
+use self::under_way::{Counted, UnderWay};
 use crate::{
     clock::Clock,
     config::{Enrich, RetrySchedule},
@@ -25,6 +27,7 @@ use crate::{
     event::{Details, Event},
     handler::{BoxHandler, Context, Files, Handler as _, HandlerError, route::When},
     inbox::{AttemptResult, Claim, Claimed, Finish, ReceiptId, Room, Source, Store, StoreError, Verdict},
+    plain,
     shutdown::Shutdown,
     telemetry::metrics,
 };
@@ -47,8 +50,8 @@ pub struct Lane {
     name: Arc<str>,
     handler: BoxHandler,
     timeout: Duration,
+    concurrency: usize,
     retry: RetrySchedule,
-    slots: Arc<Semaphore>,
     enrich: Enrich,
     when: Option<When>,
 }
@@ -57,7 +60,7 @@ impl Lane {
     /// A handler with room for `concurrency` attempts at a time, each of at most `timeout`. It is given no details, and everything that
     /// it is owed.
     pub fn new(name: Arc<str>, handler: BoxHandler, timeout: Duration, concurrency: usize, retry: RetrySchedule) -> Self {
-        Self { name, handler, timeout, retry, slots: Arc::new(Semaphore::new(concurrency)), enrich: Enrich::Off, when: None }
+        Self { name, handler, timeout, concurrency, retry, enrich: Enrich::Off, when: None }
     }
 
     /// The same with details of each event, as far as `enrich` says, and without those events of which `when` is not true once the
@@ -78,12 +81,13 @@ pub struct Worker {
     work: Arc<Notify>,
     lanes: ArcSwap<HashMap<Arc<str>, Arc<Lane>>>,
     enrichment: Option<Arc<Enrichment>>,
+    under_way: UnderWay,
 }
 
 impl Worker {
     /// A worker on `store` that is told of new work through `work`.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, work: Arc<Notify>, lanes: Vec<Lane>) -> Self {
-        Self { store, clock, work, lanes: ArcSwap::from_pointee(by_name(lanes)), enrichment: None }
+        Self { store, clock, work, lanes: ArcSwap::from_pointee(by_name(lanes)), enrichment: None, under_way: UnderWay::default() }
     }
 
     /// The same with details of events, for the handlers that are to have them.
@@ -93,7 +97,8 @@ impl Worker {
         self
     }
 
-    /// Replaces the handlers. Attempts that are under way end as they began.
+    /// Replaces the handlers. Attempts that are under way end as they began, and count towards the concurrency of the handler that
+    /// now has their name.
     pub fn replace(&self, lanes: Vec<Lane>) {
         self.lanes.store(Arc::new(by_name(lanes)));
         self.work.notify_one();
@@ -128,7 +133,7 @@ impl Worker {
             .values()
             .map(|lane| Room {
                 handler: Arc::clone(&lane.name),
-                slots: lane.slots.available_permits(),
+                slots: lane.concurrency.saturating_sub(self.under_way.of(&lane.name)),
                 lease: lane.timeout + self.patience() + LEASE_MARGIN,
             })
             .filter(|room| room.slots > 0)
@@ -163,14 +168,12 @@ impl Worker {
     }
 
     async fn start(self: &Arc<Self>, lanes: &HashMap<Arc<str>, Arc<Lane>>, claimed: Claimed, shutdown: &Shutdown) {
-        let place = lanes.get(&claimed.handler).and_then(|lane| {
-            let slot = Arc::clone(&lane.slots).try_acquire_owned().ok()?;
-            Some((Arc::clone(lane), slot))
-        });
         let (worker, stop) = (Arc::clone(self), shutdown.clone());
-        match place {
-            Some((lane, slot)) if !shutdown.has_begun() => {
-                shutdown.spawn(async move { worker.attempt(&lane, slot, claimed, &stop).await });
+        match lanes.get(&claimed.handler).map(Arc::clone) {
+            Some(lane) if !shutdown.has_begun() => {
+                // Counted before the next claim is made, which must know of it.
+                let counted = self.under_way.begin(&lane.name);
+                shutdown.spawn(async move { worker.attempt(&lane, counted, claimed, &stop).await });
             }
             _ => {
                 self.record(
@@ -182,16 +185,21 @@ impl Worker {
         }
     }
 
-    async fn attempt(&self, lane: &Lane, slot: OwnedSemaphorePermit, claimed: Claimed, shutdown: &Shutdown) {
+    async fn attempt(&self, lane: &Lane, counted: Counted, claimed: Claimed, shutdown: &Shutdown) {
         let (started_at, started) = (self.clock.now(), tokio::time::Instant::now());
         let end = self.handle(lane, &claimed, shutdown).await;
         let took = started.elapsed();
-        metrics::attempt(&lane.name, end.result(), took);
         let verdict = self.verdict(lane, &claimed, end);
+        match &verdict {
+            Verdict::Done => metrics::attempt(&lane.name, AttemptResult::Ok, took),
+            Verdict::Retry { result, .. } | Verdict::Dead { result, .. } => metrics::attempt(&lane.name, *result, took),
+            // It leaves no trace in the history either.
+            Verdict::PutBack => {}
+        }
         self.tell(lane, &claimed, &verdict);
         // The result goes first, and with it the claim of the next, so that they share a transaction.
         let make_room = async {
-            drop(slot);
+            drop(counted);
             self.work.notify_one();
         };
         tokio::join!(biased; self.record(Finish { lease: claimed.lease, started_at, took, verdict }, shutdown), make_room);
@@ -264,23 +272,22 @@ impl Worker {
                 return Verdict::Dead { result: AttemptResult::Rejected, error: error.to_string() };
             }
             End::LostTooOften => {
-                let error = format!(
-                    "the attempts are used up, {} of them, and the process ended during the last; it is not tried again by itself",
-                    claimed.attempt - 1
-                );
+                let last = claimed.attempt - 1;
+                let error = format!("attempt {last}, the last, did not end: the process stopped, or the lease ran out");
                 return Verdict::Dead { result: AttemptResult::Lost, error };
             }
             // Stopping in order must not use up the last attempt: the next start would find nothing left to try.
             End::CutOff if claimed.attempt >= backoff::attempts(&lane.retry) => return Verdict::PutBack,
             End::CutOff => {
-                return Verdict::Retry { due_at: self.clock.steady(), error: "cut off, because the program stopped".into() };
+                let error = "cut off, because the program stopped".into();
+                return Verdict::Retry { due_at: self.clock.steady(), result: AttemptResult::Lost, error };
             }
             End::Answered(Err(error)) => (error.to_string(), error.after()),
             End::Panicked(text) => (format!("panicked: {text}"), None),
             End::TimedOut(timeout) => (format!("took longer than {}", humantime::format_duration(timeout)), None),
         };
         match backoff::wait(&lane.retry, claimed.attempt, after, chance()) {
-            Some(wait) => Verdict::Retry { due_at: later(self.clock.steady(), wait), error },
+            Some(wait) => Verdict::Retry { due_at: later(self.clock.steady(), wait), result: AttemptResult::Failed, error },
             None => Verdict::Dead { result: AttemptResult::Failed, error },
         }
     }
@@ -312,15 +319,15 @@ impl Worker {
         let (receipt, handler, number) = (claimed.receipt.id, &*lane.name, claimed.attempt);
         match verdict {
             Verdict::Done => tracing::debug!(receipt.id = %receipt, handler.name = handler, attempt.number = number, "handled"),
-            Verdict::Retry { due_at, error } => {
+            Verdict::Retry { due_at, error, .. } => {
                 let wait = SignedDuration::max(due_at.duration_since(self.clock.steady()), SignedDuration::ZERO);
                 tracing::warn!(
-                    receipt.id = %receipt, handler.name = handler, attempt.number = number, error,
-                    retry_in_s = wait.as_secs(), "attempt failed; it is made again"
+                    receipt.id = %receipt, handler.name = handler, attempt.number = number, error = plain::short(error),
+                    retry_in_s = wait.as_secs_f64(), "attempt failed; it is made again"
                 );
             }
             Verdict::Dead { error, .. } => tracing::error!(
-                receipt.id = %receipt, handler.name = handler, attempt.number = number, error,
+                receipt.id = %receipt, handler.name = handler, attempt.number = number, error = plain::short(error),
                 "dispatch is dead; `events replay` tries it again"
             ),
             Verdict::PutBack => {}
@@ -349,17 +356,6 @@ enum End {
     TimedOut(Duration),
     CutOff,
     LostTooOften,
-}
-
-impl End {
-    fn result(&self) -> AttemptResult {
-        match self {
-            Self::Answered(Ok(())) => AttemptResult::Ok,
-            Self::Answered(Err(error)) if error.is_reject() => AttemptResult::Rejected,
-            Self::Answered(Err(_)) | Self::Panicked(_) | Self::TimedOut(_) => AttemptResult::Failed,
-            Self::CutOff | Self::LostTooOften => AttemptResult::Lost,
-        }
-    }
 }
 
 fn by_name(lanes: Vec<Lane>) -> HashMap<Arc<str>, Arc<Lane>> {

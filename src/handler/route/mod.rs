@@ -10,7 +10,10 @@ use std::{cell::OnceCell, fmt, sync::Arc};
 
 use self::when::{Answer, Facts};
 pub use self::when::{When, WhenError};
-use crate::event::{Event, EventKind, KindPattern};
+use crate::{
+    event::{Event, EventKind, KindPattern},
+    plain,
+};
 
 /// Whether a handler wants events of a kind: its [`wants`](super::Handler::wants).
 pub type Wants = Arc<dyn Fn(&EventKind) -> bool + Send + Sync>;
@@ -67,7 +70,8 @@ impl Routes {
                     let facts = facts.get_or_init(|| Facts::of(endpoint, event, None));
                     when.answer(facts).map_or_else(
                     |error| {
-                        tracing::warn!(handler.name = %route.handler, event.id = %event.id, %error, "`when` failed, taken as true");
+                        let (id, error) = (plain::short(&event.id), plain::short(&error.to_string()));
+                        tracing::warn!(handler.name = %route.handler, event.id = id, error, "`when` failed, taken as true");
                         true
                     },
                     |answer| answer != Answer::No,

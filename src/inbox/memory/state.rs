@@ -203,8 +203,8 @@ impl State {
                 owing.record(started_at, took, AttemptResult::Ok, None);
                 DispatchState::Done
             }
-            Verdict::Retry { due_at, error } => {
-                owing.record(started_at, took, AttemptResult::Failed, Some(error));
+            Verdict::Retry { due_at, result, error } => {
+                owing.record(started_at, took, result, Some(error));
                 owing.due_at = due_at;
                 DispatchState::Waiting
             }

@@ -134,7 +134,7 @@ impl Ledger {
         let Some(dispatch) = ours else { return Ok(false) };
         let (state, due_at, result) = match verdict {
             Verdict::Done => (DispatchState::Done, None, Some((AttemptResult::Ok, None))),
-            Verdict::Retry { due_at, error } => (DispatchState::Waiting, Some(*due_at), Some((AttemptResult::Failed, Some(error)))),
+            Verdict::Retry { due_at, result, error } => (DispatchState::Waiting, Some(*due_at), Some((*result, Some(error)))),
             Verdict::Dead { result, error } => (DispatchState::Dead, None, Some((*result, Some(error)))),
             Verdict::PutBack => (DispatchState::Waiting, None, None),
         };

@@ -11,7 +11,7 @@ use asc_webhooks::{
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{block, event};
-use crate::support::running::Running;
+use crate::support::running::{Running, SECRET, loaded};
 
 /// A handler kind `a` that tells of each call and then waits to be let through.
 fn gated() -> (Registry, mpsc::UnboundedReceiver<String>, Arc<Semaphore>) {
@@ -47,6 +47,44 @@ async fn a_handler_has_as_many_attempts_at_once_as_configured() {
         gate.add_permits(under_way);
     }
     for receipt in 1..=7 {
+        running.until(receipt, "a", DispatchState::Done, 1).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_under_way_counts_after_a_reload_too() {
+    let (registry, mut told, gate) = gated();
+    let block = |concurrency: usize| block("a", &format!("concurrency = {concurrency}")).replace("5s", "1h");
+    let reload = |running: &Running, handlers: &str| {
+        running.app.reload(&loaded(SECRET, handlers).unwrap(), &registry).unwrap();
+    };
+    let running = Running::idle(&block(3), &registry);
+    for id in 0..9 {
+        running.take_in(event(&id.to_string())).await;
+    }
+    running.app.work();
+    let mut expect = async |begun: usize| {
+        for _ in 0..begun {
+            told.recv().await.unwrap();
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+        assert!(told.try_recv().is_err(), "more than {begun} begin");
+    };
+    expect(3).await;
+    reload(&running, &block(3));
+    expect(0).await;
+    reload(&running, &block(4));
+    expect(1).await;
+    // Without the handler for a while, and then with less room than is taken.
+    reload(&running, "");
+    reload(&running, &block(2));
+    gate.add_permits(2);
+    expect(0).await;
+    gate.add_permits(1);
+    expect(1).await;
+    gate.add_permits(9);
+    expect(4).await;
+    for receipt in 1..=9 {
         running.until(receipt, "a", DispatchState::Done, 1).await;
     }
 }

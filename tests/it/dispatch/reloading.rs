@@ -6,14 +6,14 @@ use asc_webhooks::{
     Registry,
     handler::handler_fn,
     inbox::{
-        DispatchState, Store,
+        AttemptResult, DispatchState, Store,
         sqlite::{Options, Sqlite},
     },
 };
 use tokio::sync::{Notify, mpsc};
 
 use super::{block, event, taking};
-use crate::support::running::{Running, SECRET, loaded};
+use crate::support::running::{Running, SECRET, loaded, post};
 
 const NEW: &str = "another secret of these tests";
 
@@ -29,6 +29,34 @@ async fn a_new_secret_takes_effect_and_a_wrong_configuration_changes_nothing() {
     assert_eq!(running.post("/app", SECRET, event("two")).await, 401);
     assert_eq!(running.post("/app", NEW, event("two")).await, 200);
     running.until(2, "a", DispatchState::Done, 1).await;
+}
+
+#[tokio::test]
+async fn a_router_that_was_taken_before_goes_by_the_new_configuration() {
+    let registry = taking("a");
+    let running = Running::idle(&block("a", ""), &registry);
+    let router = running.app.router();
+    running.app.reload(&loaded(NEW, "").unwrap(), &registry).unwrap();
+    for (secret, expected) in [(SECRET, 401), (NEW, 200)] {
+        assert_eq!(post(router.clone(), "/app", secret, event("one")).await, expected);
+    }
+    assert!(running.dispatch(1, "a").await.is_none(), "the handler is gone from the routes");
+}
+
+#[tokio::test]
+async fn what_only_a_restart_changes_is_said_at_every_reload_and_no_secret_with_it() {
+    let registry = taking("a");
+    let running = Running::idle("", &registry);
+    let token = "[admin]\ntoken = 'a token that nobody guesses'\n[server]\nmax_body = '2 MiB'\n";
+    for _ in 0..2 {
+        let warnings = running.app.reload(&loaded(SECRET, token).unwrap(), &registry).unwrap();
+        let keys: Vec<&str> = warnings.iter().map(|warning| warning.key.as_str()).collect();
+        assert_eq!(keys, ["server.max_body", "admin.token"]);
+        let words: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        assert!(words.iter().all(|words| words.contains("takes effect at the next start only")), "{words:?}");
+        assert!(!words.concat().contains("nobody guesses"), "{words:?}");
+    }
+    assert_eq!(running.app.reload(&loaded(SECRET, "").unwrap(), &registry).unwrap(), []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -103,7 +131,9 @@ async fn check_cut_off(retry: &str, attempts: usize) {
     drop(running);
 
     let running = Running::on(open(), &block("5s"), &taking("a"));
-    assert_eq!(running.dispatch(1, "a").await.unwrap().dispatch.state, DispatchState::Waiting);
+    let waiting = running.dispatch(1, "a").await.unwrap();
+    assert_eq!(waiting.dispatch.state, DispatchState::Waiting);
+    assert!(waiting.history.iter().all(|one| one.result == AttemptResult::Lost), "{waiting:?}");
     running.app.work();
     running.until(1, "a", DispatchState::Done, attempts).await;
 }

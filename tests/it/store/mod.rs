@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 use asc_webhooks::{
     event::Event,
     inbox::{
-        Accepted, Arrival, Claim, Claimed, Finish, Lease, Owed, ReceiptId, Room, Store, Verdict,
+        Accepted, Arrival, AttemptResult, Claim, Claimed, Finish, Lease, Owed, ReceiptId, Room, Store, Verdict,
         memory::Memory,
         query::{ReceiptRecord, Stats},
         sqlite::{Options, Sqlite},
@@ -163,9 +163,9 @@ async fn stats(store: &dyn Store) -> Stats {
 }
 
 fn retry(due_at: i64) -> Verdict {
-    Verdict::Retry { due_at: at(due_at), error: "not now".into() }
+    Verdict::Retry { due_at: at(due_at), result: AttemptResult::Failed, error: "not now".into() }
 }
 
 fn dead() -> Verdict {
-    Verdict::Dead { result: asc_webhooks::inbox::AttemptResult::Rejected, error: "no use".into() }
+    Verdict::Dead { result: AttemptResult::Rejected, error: "no use".into() }
 }

@@ -16,7 +16,7 @@ use asc_webhooks::{
     secret::Secret,
     signature::sign,
 };
-use axum::body::Body;
+use axum::{Router, body::Body};
 use bytes::Bytes;
 use http::Request;
 use tower::ServiceExt as _;
@@ -64,9 +64,7 @@ impl Running {
 
     /// Posts a body to an endpoint, signed; answers with the status.
     pub(crate) async fn post(&self, path: &str, secret: &str, body: Bytes) -> u16 {
-        let signature = sign(&Secret::new(secret), &body).to_string();
-        let request = Request::post(path).header("x-apple-signature", signature).body(Body::from(body)).unwrap();
-        self.app.router().oneshot(request).await.unwrap().status().as_u16()
+        post(self.app.router(), path, secret, body).await
     }
 
     /// Takes a notification in at `app`, and answers once it is kept.
@@ -95,6 +93,13 @@ impl Running {
         }
         panic!("expected {handler}'s dispatch of {receipt} {state:?} after {attempts} attempts, found {seen:?}");
     }
+}
+
+/// Posts a body to an endpoint of a router, signed; answers with the status.
+pub(crate) async fn post(router: Router, path: &str, secret: &str, body: Bytes) -> u16 {
+    let signature = sign(&Secret::new(secret), &body).to_string();
+    let request = Request::post(path).header("x-apple-signature", signature).body(Body::from(body)).unwrap();
+    router.oneshot(request).await.unwrap().status().as_u16()
 }
 
 /// The configuration with endpoints `app` and `other` of one secret, and these `[[handler]]` blocks.

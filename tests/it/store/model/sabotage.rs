@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Mutex};
 
 use asc_webhooks::inbox::{
-    Accepted, Arrival, Claim, Claimed, DispatchId, Finish, ReceiptId, Store, StoreError, Verdict, wrapper::Wrapper,
+    Accepted, Arrival, AttemptResult, Claim, Claimed, DispatchId, Finish, ReceiptId, Store, StoreError, Verdict, wrapper::Wrapper,
 };
 use async_trait::async_trait;
 
@@ -78,7 +78,8 @@ impl Wrapper for Sabotaged {
             finish.lease.token = self.tokens.lock().unwrap()[&finish.lease.dispatch];
         }
         if self.fault == Fault::CountsWhatWasPutBack && finish.verdict == Verdict::PutBack {
-            finish.verdict = Verdict::Retry { due_at: finish.started_at, error: "put back".into() };
+            let (due_at, result) = (finish.started_at, AttemptResult::Lost);
+            finish.verdict = Verdict::Retry { due_at, result, error: "put back".into() };
         }
         self.store.finish(finish).await
     }
