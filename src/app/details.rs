@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::outgoing;
+use super::assembly::outgoing;
 use crate::{
     asc::{self, lookup::Lookup},
     config::{Config, Loaded, Problems},
@@ -17,7 +17,7 @@ pub(super) fn enrichment(
     store: &Arc<dyn Store>,
 ) -> Result<Option<Arc<Enrichment>>, Problems> {
     let (Some(asc), Some(client)) = (&loaded.config.asc, client) else { return Ok(None) };
-    let lookup = Lookup::new(Arc::clone(client), asc.tester_email, &outgoing(loaded)?)
+    let lookup = Lookup::new(Arc::clone(client), asc.tester_email, &outgoing(&loaded.config.outgoing, &loaded.origins)?)
         .map_err(|error| Problems::from(loaded.origins.problem_text("asc.base_url", error.to_string(), None)))?;
     Ok(Some(Arc::new(Enrichment::new(lookup, Arc::clone(store), apps(&loaded.config), asc.patience))))
 }

@@ -3,18 +3,19 @@
 //! [`App::run`] is the whole program: it listens, works, tidies, and stops in order. A program that has an axum application of its own
 //! takes [`App::router`] and [`App::work`] instead.
 
+mod assembly;
 mod details;
-mod handlers;
 
-use std::{fs, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use axum::Router;
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
+pub use self::assembly::{check, client, load};
 use self::{
+    assembly::assemble,
     details::{apps, enrichment},
-    handlers::assemble,
 };
 use crate::{
     asc,
@@ -22,7 +23,6 @@ use crate::{
     config::{Config, Loaded, Problem, Problems, StoreUrl},
     enrichment::Enrichment,
     handler::Registry,
-    http_client::Outgoing,
     inbox::{
         Store, StoreError,
         sqlite::{Options, Sqlite},
@@ -158,9 +158,27 @@ impl App {
     /// # Errors
     /// When an address cannot be listened on, or when the program must end because the store is broken or a part of it died.
     pub async fn run(&self) -> Result<(), AppError> {
+        let running = self.start().await?;
+        self.until_end(running).await
+    }
+
+    /// Listens and begins to work: the first half of [`App::run`]. From here on notifications are taken.
+    ///
+    /// # Errors
+    /// When an address cannot be listened on.
+    pub async fn start(&self) -> Result<Vec<Running>, AppError> {
         let config = self.config.load_full();
         let mut running = self.listen(&config).await?;
         running.extend(self.work());
+        Ok(running)
+    }
+
+    /// Waits until the end is asked for, and sees to it: the second half of [`App::run`].
+    ///
+    /// # Errors
+    /// When the program must end because the store is broken or a part of it died.
+    pub async fn until_end(&self, running: Vec<Running>) -> Result<(), AppError> {
+        let config = self.config.load_full();
         let ended = tokio::select! {
             () = self.shutdown.begun() => Ok(()),
             error = self.receiver.fatal() => Err(AppError::Store(error)),
@@ -235,39 +253,6 @@ impl App {
 pub struct Running {
     part: &'static str,
     task: JoinHandle<Result<(), StoreError>>,
-}
-
-/// Everything that is wrong with the handlers of a configuration and its key for App Store Connect, or nothing.
-///
-/// # Errors
-/// The problems, all of them.
-pub fn check(loaded: &Loaded, registry: &Registry) -> Result<(), Problems> {
-    outgoing(loaded)?;
-    let found = [assemble(loaded, registry).map(drop), client(loaded, Arc::new(SystemClock::new())).map(drop)];
-    let problems: Vec<Problem> = found.into_iter().filter_map(Result::err).flat_map(|found| found.problems).collect();
-    if problems.is_empty() { Ok(()) } else { Err(Problems::from(problems)) }
-}
-
-/// The way to ask App Store Connect as configured; none without a key.
-///
-/// # Errors
-/// When the key cannot be used.
-pub fn client(loaded: &Loaded, clock: Arc<dyn Clock>) -> Result<Option<Arc<asc::Client>>, Problems> {
-    let Some(asc) = &loaded.config.asc else { return Ok(None) };
-    let client = asc::Client::configured(asc, &outgoing(loaded)?, clock);
-    client
-        .map(|client| Some(Arc::new(client)))
-        .map_err(|error| Problems::from(loaded.origins.problem_text(error.key, error.reason, None)))
-}
-
-fn outgoing(loaded: &Loaded) -> Result<Outgoing, Problems> {
-    let wrong = |message: String| {
-        let hint = "name a file of PEM certificates, or leave the key out".to_owned();
-        Problems::from(loaded.origins.problem_text("outgoing.ca_file", message, hint))
-    };
-    let Some(path) = &loaded.config.outgoing.ca_file else { return Outgoing::new(None).map_err(|error| wrong(error.to_string())) };
-    let pem = fs::read(path).map_err(|error| wrong(format!("cannot read `{}`: {error}", path.display())))?;
-    Outgoing::new(Some(&pem)).map_err(|error| wrong(error.to_string()))
 }
 
 /// An address that is listened on, and nobody is let in yet.

@@ -7,10 +7,11 @@ use std::{
 };
 
 use http::{Method, StatusCode};
+use serde_json::json;
 use url::Url;
 
 use super::{
-    Setup,
+    Format, Setup,
     failure::{Failure, Outcome},
     output,
 };
@@ -19,12 +20,14 @@ use crate::http_client::{Outgoing, Reach};
 /// How long the server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Ask a running server whether it can take notifications; exit code 0 if so, else 1
+/// Ask a running server whether it can take notifications; exit code 0 if so, else 4
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// What to ask, instead of `/readyz` at the configured address
     #[arg(long)]
     url: Option<Url>,
+    #[command(flatten)]
+    format: Format,
 }
 
 pub(super) async fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
@@ -34,14 +37,26 @@ pub(super) async fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
     };
     let client = Outgoing::new(None)?.client(Reach::Everywhere)?;
     let answer = client.request(Method::GET, url.clone())?.timeout(PATIENCE).send().await;
-    let answer = answer.map_err(|error| anyhow::Error::from(error.without_url()).context(format!("cannot reach `{url}`")))?;
-    let status = answer.status();
-    let words = answer.text().await.unwrap_or_default();
-    if status == StatusCode::OK {
+    let (status, words) = match answer {
+        Ok(answer) => (answer.status(), answer.text().await.unwrap_or_default()),
+        Err(error) => {
+            if arguments.format.json {
+                output::json(&json!({ "ready": false, "url": url.as_str(), "status": null }))?;
+            }
+            let error = anyhow::Error::from(error.without_url()).context(format!("cannot reach `{url}`"));
+            return Err(Failure::unreachable(error));
+        }
+    };
+    let (ready, words) = (status == StatusCode::OK, output::plain(words.trim()));
+    if arguments.format.json {
+        output::json(&json!({ "ready": ready, "url": url.as_str(), "status": status.as_u16() }))?;
+    } else if ready {
         output::talk(format_args!("ready: `{url}` answered {}", status.as_u16()));
+    }
+    if ready {
         return Ok(());
     }
-    Err(Failure::new(format!("not ready: `{url}` answered {}: {}", status.as_u16(), output::plain(words.trim()))))
+    Err(Failure::unreachable(anyhow::anyhow!("not ready: `{url}` answered {}: {words}", status.as_u16())))
 }
 
 /// The URL of a path at a listener on this machine.

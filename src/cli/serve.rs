@@ -18,8 +18,8 @@ use super::{
     signals::Signals,
 };
 use crate::{
-    app::{App, AppError},
-    config::{self, Flag, Loaded, Problem, Problems, Sources},
+    app::{self, App, AppError},
+    config::{Flag, Loaded, Problem, Problems, Sources},
     handler::Registry,
     telemetry,
 };
@@ -43,7 +43,7 @@ pub(super) fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
         value: Value::String(address.clone()),
     });
     let sources = setup.sources(listen.collect());
-    let loaded = config::load(&sources)?;
+    let loaded = app::load(&sources, setup.registry)?;
     telemetry::init(&loaded.config.telemetry)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(&sources, &loaded, setup.registry))
@@ -53,9 +53,10 @@ async fn serve(sources: &Sources, loaded: &Loaded, registry: &Registry) -> Outco
     warn(&loaded.warnings);
     let app = App::new(loaded, registry).await.map_err(failure)?;
     let (signals, hang_up) = (Signals::new()?, signal(SignalKind::hangup())?);
+    let running = app.start().await.map_err(failure)?;
     announce(loaded, sources);
     tokio::select! {
-        ended = app.run() => ended.map_err(failure),
+        ended = app.until_end(running) => ended.map_err(failure),
         never = signals.obey(app.shutdown()) => match never {},
         never = on_hang_up(hang_up, || reload(&app, sources, registry)) => match never {},
     }
@@ -85,9 +86,9 @@ fn announce(loaded: &Loaded, sources: &Sources) {
 
 /// The command that sends a first event to the server.
 pub(super) fn first_event(program: Option<&str>, config: Option<&Path>, url: Option<&Url>) -> String {
-    let config = config.map(|file| format!(" --config {}", file.display())).unwrap_or_default();
-    let url = url.map(|url| format!(" --url {url}")).unwrap_or_default();
-    let program = program.unwrap_or("asc-webhooks");
+    let config = config.map(|file| format!(" --config {}", output::shell_word(&file.to_string_lossy()))).unwrap_or_default();
+    let url = url.map(|url| format!(" --url {}", output::shell_word(url.as_str()))).unwrap_or_default();
+    let program = output::shell_word(program.unwrap_or("asc-webhooks"));
     format!("{program} send app_version --state REJECTED{config}{url}")
 }
 
@@ -99,7 +100,7 @@ async fn on_hang_up(mut hang_up: Signal, reload: impl Fn()) -> Infallible {
 }
 
 fn reload(app: &App, sources: &Sources, registry: &Registry) {
-    let taken = config::load(sources).and_then(|loaded| {
+    let taken = app::load(sources, registry).and_then(|loaded| {
         let later = app.reload(&loaded, registry)?;
         Ok([loaded.warnings, later].concat())
     });

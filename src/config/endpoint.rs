@@ -1,6 +1,6 @@
 //! `[[endpoint]]`: the paths that Apple posts to, and the secrets that are accepted there.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use super::{
     error::did_you_mean,
     secret_source,
-    section::{Hint, Reading, Section, Setting},
+    section::{Hint, Listed, Reading, Section, Setting, Taken},
     setting::{Name, one_of, text, words_of},
 };
 use crate::{event::EventKind, secret::Secret};
@@ -58,17 +58,26 @@ pub struct EndpointSecret {
 }
 
 impl Endpoint {
-    pub(super) fn settle(mut section: Section<'_, '_>, exposure: Exposure) -> Option<Self> {
-        let name = section.required("name").map(|Name(name)| name);
-        let path = section.required("path").map(|Path(path)| path);
+    pub(super) fn settle(mut section: Section<'_, '_>, exposure: Exposure, others: &mut Others) -> Option<Self> {
+        let name = section.unique("name", &mut others.names).map(|Name(name)| name);
+        let path = section.unique("path", &mut others.paths).map(|Path(path)| path);
         let kind = section.required("kind");
-        let secrets = settle_secrets(&mut section, exposure);
+        let secrets = settle_secrets(&mut section, exposure, &mut others.secrets);
         let app_id = section.optional("app_id").map(|AppId(id)| id);
         let events = section.list("events");
         warn_of_unknown_kinds(&mut section, &events);
         section.finish();
         Some(Self { name: name?, path: path?, kind: kind?, secrets, app_id, events })
     }
+}
+
+/// What the endpoints before have: names and paths are unique, and each endpoint has secrets of its own, so that what was recorded
+/// at one cannot be sent to another.
+#[derive(Debug, Default)]
+pub(super) struct Others {
+    names: Taken<Name>,
+    paths: Taken<Path>,
+    secrets: Vec<(Secret, String)>,
 }
 
 /// Who can reach the listener.
@@ -93,46 +102,26 @@ impl Exposure {
     }
 }
 
-/// Checks what one endpoint cannot know of another: names and paths are unique, and each endpoint has secrets of its own, so that
-/// what was recorded at one cannot be sent to another.
-pub(super) fn check_together(reading: &mut Reading<'_>, endpoints: &[(usize, Endpoint)], exposure: Exposure) {
-    let mut names = BTreeMap::new();
-    let mut paths = BTreeMap::new();
-    let mut secrets = BTreeMap::new();
-    for (index, endpoint) in endpoints {
-        if let Some(first) = names.insert(&endpoint.name, index) {
-            let found = format!("`{}`, the name of `endpoint[{first}]`", endpoint.name);
-            reading.wrong(&format!("endpoint[{index}].name"), found, "a name of its own", None);
-        }
-        if let Some(first) = paths.insert(&endpoint.path, index) {
-            let found = format!("`{}`, the path of `endpoint[{first}]`", endpoint.path);
-            reading.wrong(&format!("endpoint[{index}].path"), found, "a path of its own", None);
-        }
-        for secret in &endpoint.secrets {
-            if let Some(first) = secrets.insert(secret.secret.expose(), index) {
-                let key = format!("endpoint[{index}].secrets");
-                let owner = if first == index { "this endpoint again".to_owned() } else { format!("`endpoint[{first}]`") };
-                exposure.note(
-                    reading,
-                    &key,
-                    format!("a secret of {owner}"),
-                    "a secret of its own",
-                    "each webhook has one of its own",
-                );
-            }
-        }
-    }
-}
-
-fn settle_secrets(section: &mut Section<'_, '_>, exposure: Exposure) -> Vec<EndpointSecret> {
+fn settle_secrets(section: &mut Section<'_, '_>, exposure: Exposure, taken: &mut Vec<(Secret, String)>) -> Vec<EndpointSecret> {
     let Some(items) = section.items("secrets", "secrets", &secret_source::schema()) else { return Vec::new() };
-    let key = section.path("secrets");
+    let (key, endpoint) = (section.path("secrets"), section.own_path().to_owned());
     if items.is_empty() {
         let hint = "write `secrets = [{ file = \"…\" }]`; `asc-webhooks init` makes a secret".to_owned();
         section.reading().wrong(&key, "nothing", "at least one secret", hint);
     }
     let reading = section.reading();
-    (1..).zip(&items).filter_map(|(number, (path, value))| settle_secret(reading, path, value, number, exposure)).collect()
+    let mut settled = Vec::new();
+    for (number, (path, value)) in (1..).zip(&items) {
+        let Some(secret) = settle_secret(reading, path, value, number, exposure) else { continue };
+        if let Some((_, first)) = taken.iter().find(|(known, _)| known.expose() == secret.secret.expose()) {
+            let owner = if *first == endpoint { "this endpoint again".to_owned() } else { format!("`{first}`") };
+            let hint = "each webhook has one of its own";
+            exposure.note(reading, path, format!("a secret of {owner}"), "a secret of its own", hint);
+        }
+        taken.push((secret.secret.clone(), endpoint.clone()));
+        settled.push(secret);
+    }
+    settled
 }
 
 fn settle_secret(
@@ -163,10 +152,17 @@ fn warn_of_unknown_kinds(section: &mut Section<'_, '_>, events: &[EventKind]) {
     }
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Path(String);
 
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl Setting for Path {
-    const EXPECTED: &'static str = "a plain path that starts with `/`";
+    const EXPECTED: &'static str = "a plain path that starts with `/` and is not a health check's";
 
     fn read(value: &Value) -> Result<Self, Hint> {
         let given = text(value)?;
@@ -174,7 +170,7 @@ impl Setting for Path {
             return Err(after.find('/').map(|start| format!("write the path only: `path = \"{}\"`", &after[start..])));
         }
         if RESERVED_PATHS.contains(&given) {
-            return Err(Some("the listener answers `/livez` and `/readyz` itself".to_owned()));
+            return Err(Some("`/livez` and `/readyz` are the health checks".to_owned()));
         }
         let is_plain = given.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~%".contains(&byte));
         match (given.starts_with('/'), is_plain) {
@@ -225,4 +221,8 @@ impl Setting for EventKind {
         let known: Vec<_> = Self::ALL.iter().filter_map(Self::subscription).collect();
         json!({ "type": "string", "examples": known })
     }
+}
+
+impl Listed for EventKind {
+    const SEVERAL: &'static str = "event types, such as `[\"BUILD_UPLOAD_STATE_UPDATED\"]`";
 }

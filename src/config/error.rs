@@ -105,7 +105,7 @@ impl From<Problem> for Problems {
 }
 
 /// The candidate that `text` is most likely a misspelling of.
-pub(super) fn did_you_mean<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
+pub(crate) fn did_you_mean<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
     let lower = text.to_lowercase();
     let likeness = |candidate: &str| strsim::jaro_winkler(&lower, &candidate.to_lowercase());
     candidates

@@ -1,7 +1,7 @@
 //! `[[handler]]`: what is done about events. The keys of the kind stay a table here; the registry builds the handler out of it, so an
 //! embedder's kind is as good as ours.
 
-use std::{collections::BTreeMap, fmt, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{fmt, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use toml::{Table, Value};
 
@@ -9,7 +9,7 @@ use super::{
     error::{Origin, did_you_mean},
     layers::as_toml,
     secret_source,
-    section::{Hint, Reading, Section, Setting},
+    section::{Hint, Listed, Section, Setting, Taken},
     setting::{Name, Share, one_of, text, words_of},
 };
 use crate::event::KindPattern;
@@ -43,6 +43,23 @@ pub struct Handler {
     /// Whether App Store Connect is asked for details.
     pub enrich: Enrich,
     /// The keys of the kind, as they stand in the file, defaults filled in and references to secrets resolved.
+    pub section: Table,
+}
+
+/// What a `[[handler]]` says to its kind and to the routes, who are to judge it, even when another key of the block is wrong.
+#[derive(Clone)]
+pub struct Outline {
+    /// Where the block is, such as `handler[2]`.
+    pub path: String,
+    /// Its name; its path if it has none.
+    pub name: Arc<str>,
+    /// The kind that it names, if it names one.
+    pub kind: Option<String>,
+    /// Its `when`.
+    pub when: Option<String>,
+    /// Its `enrich`, if it can be read.
+    pub enrich: Option<Enrich>,
+    /// The keys of the kind, as in [`Handler::section`].
     pub section: Table,
 }
 
@@ -96,12 +113,40 @@ impl fmt::Debug for Handler {
     }
 }
 
+/// The values of the kind's own keys are left out here too.
+impl fmt::Debug for Outline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outline")
+            .field("path", &self.path)
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .field("when", &self.when)
+            .field("enrich", &self.enrich)
+            .field("section", &self.section.keys().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
 impl Handler {
-    pub(super) fn settle(mut section: Section<'_, '_>) -> Option<Self> {
-        let name = section.required("name").map(|Name(name)| name);
+    /// What it says to its kind and to the routes, if it is the block at this position.
+    pub fn outline(&self, index: usize) -> Outline {
+        Outline {
+            path: format!("handler[{index}]"),
+            name: Arc::clone(&self.name),
+            kind: Some(self.kind.clone()),
+            when: self.when.clone(),
+            enrich: Some(self.enrich),
+            section: self.section.clone(),
+        }
+    }
+
+    /// Settles a block. `names` are those of the blocks before, `known` those of the endpoints.
+    pub(super) fn settle(mut section: Section<'_, '_>, names: &mut Taken<Name>, known: &[String]) -> (Outline, Option<Self>) {
+        let path = section.own_path().to_owned();
+        let name = section.unique("name", names).map(|Name(name)| name);
         let kind = section.required("kind").map(|Name(kind)| kind.to_string());
         let events = section.list("events");
-        let endpoints = section.list("endpoints").into_iter().map(|Name(name)| name).collect();
+        let endpoints = endpoints(&mut section, known);
         let when = section.optional::<String>("when").filter(|when| !when.trim().is_empty());
         let delays = section.list("retry");
         let jitter = section.required("jitter").map(|Share(share)| share);
@@ -110,39 +155,43 @@ impl Handler {
         let order = section.required("order");
         let enrich = section.required("enrich");
         let own = own_keys(&mut section);
-        Some(Self {
-            name: name?,
-            kind: kind?,
-            events,
-            endpoints,
-            when,
-            retry: RetrySchedule { delays, jitter: jitter? },
-            timeout: timeout?,
-            concurrency: concurrency?,
-            order: order?,
-            enrich: enrich?,
-            section: own,
-        })
+        let outline = Outline {
+            name: name.clone().unwrap_or_else(|| path.as_str().into()),
+            path,
+            kind: kind.clone(),
+            when: when.clone(),
+            enrich,
+            section: own.clone(),
+        };
+        let settled = || {
+            Some(Self {
+                name: name?,
+                kind: kind?,
+                events,
+                endpoints,
+                when,
+                retry: RetrySchedule { delays, jitter: jitter? },
+                timeout: timeout?,
+                concurrency: concurrency?,
+                order: order?,
+                enrich: enrich?,
+                section: own,
+            })
+        };
+        (outline, settled())
     }
 }
 
-/// Checks what one handler cannot know of the rest: names are unique, and the endpoints it names are there.
-pub(super) fn check_together(reading: &mut Reading<'_>, handlers: &[(usize, Handler)], endpoints: &[String]) {
-    let mut names = BTreeMap::new();
-    for (index, handler) in handlers {
-        if let Some(first) = names.insert(&handler.name, index) {
-            let found = format!("`{}`, the name of `handler[{first}]`", handler.name);
-            reading.wrong(&format!("handler[{index}].name"), found, "a name of its own", None);
-        }
-        for (position, name) in handler.endpoints.iter().enumerate() {
-            if endpoints.iter().all(|endpoint| **endpoint != **name) {
-                let known: Vec<String> = endpoints.iter().map(|endpoint| format!("`{endpoint}`")).collect();
-                let expected = format!("the name of an endpoint: {}", known.join(", "));
-                let hint = did_you_mean(name, endpoints.iter().map(String::as_str));
-                reading.wrong(&format!("handler[{index}].endpoints[{position}]"), format!("`{name}`"), expected, hint);
-            }
-        }
+/// The endpoints that a handler names, all of which must be there.
+fn endpoints(section: &mut Section<'_, '_>, known: &[String]) -> Vec<Arc<str>> {
+    let named = section.list_with_paths("endpoints");
+    for (path, Name(name)) in named.iter().filter(|(_, Name(name))| known.iter().all(|endpoint| **endpoint != **name)) {
+        let all: Vec<String> = known.iter().map(|endpoint| format!("`{endpoint}`")).collect();
+        let expected = format!("the name of an endpoint: {}", all.join(", "));
+        let hint = did_you_mean(name, known.iter().map(String::as_str));
+        section.reading().wrong(path, format!("`{name}`"), expected, hint);
     }
+    named.into_iter().map(|(_, Name(name))| name).collect()
 }
 
 fn own_keys(section: &mut Section<'_, '_>) -> Table {
@@ -170,6 +219,10 @@ impl Setting for KindPattern {
     fn read(value: &Value) -> Result<Self, Hint> {
         text(value)?.parse().map_err(|error: <Self as std::str::FromStr>::Err| Some(error.to_string()))
     }
+}
+
+impl Listed for KindPattern {
+    const SEVERAL: &'static str = "event types, families such as `app_version`, or patterns with `*`";
 }
 
 impl Setting for Order {

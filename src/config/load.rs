@@ -1,4 +1,4 @@
-//! Finds the layers of the configuration, reads them, and hands them on to be settled: the one place here that does I/O.
+//! Finds the layers of the configuration, reads them, and has every section settled: the one place here that does I/O.
 
 use std::{
     collections::BTreeMap,
@@ -11,12 +11,12 @@ use toml::{Table, Value};
 
 use super::{
     Admin, Asc, Config, Endpoint, Handler, Messages, Outgoing, Recovery, Server, Store, Telemetry,
-    endpoint::{self, Exposure},
+    draft::{Draft, Loaded},
+    endpoint::{Exposure, Others},
     error::{Origin, Problem, Problems},
-    handler,
-    layers::{Layers, Origins, PREFIX},
+    layers::{Layers, PREFIX},
     secret_source::{ConfidentialFile, Surroundings},
-    section::{Asked, Reading, Section, Setting as _},
+    section::{Asked, Reading, Section, Setting as _, Taken},
 };
 use crate::secret::Secret;
 
@@ -61,24 +61,19 @@ impl Sources {
     }
 }
 
-/// A configuration that can be used, and what its loading brought to light.
-#[derive(Clone, Debug)]
-pub struct Loaded {
-    /// The configuration.
-    pub config: Config,
-    /// What somebody should look at.
-    pub warnings: Vec<Problem>,
-    /// Where each key was given, for problems that others find.
-    pub origins: Origins,
-    /// The file it was read from.
-    pub file: Option<PathBuf>,
-}
-
-/// Loads the configuration.
+/// Loads the configuration, as far as it can be judged without knowing the kinds of handlers; [`crate::app::load`] knows them.
 ///
 /// # Errors
 /// Everything that is wrong with it, at once.
 pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
+    draft(sources)?.settle([])
+}
+
+/// Reads the configuration and settles what can be settled, for others to judge the rest.
+///
+/// # Errors
+/// When there is no file, or none that can be read as TOML. Everything else that is wrong is in the draft.
+pub fn draft(sources: &Sources) -> Result<Draft, Problems> {
     let file = find_file(sources)?;
     let mut problems = Vec::new();
     let (mut layers, shared) = match &file {
@@ -96,11 +91,11 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
     fill_defaults(&mut layers);
     let surroundings = Machine { environment: &sources.environment, shared };
     let reading = Reading::new(layers.origins, &surroundings, problems);
-    settle(&layers.table, reading, file).map(|(loaded, _)| loaded)
+    Ok(settle(&layers.table, reading, file).0)
 }
 
-/// Settles every section, then checks what the sections must agree on. Returns the keys that were asked for besides.
-pub(super) fn settle(table: &Table, mut reading: Reading<'_>, file: Option<PathBuf>) -> Result<(Loaded, Asked), Problems> {
+/// Settles every section. Returns the keys that were asked for besides.
+pub(super) fn settle(table: &Table, mut reading: Reading<'_>, file: Option<PathBuf>) -> (Draft, Asked) {
     let mut root = Section::new("", table, &mut reading);
     // What depends on the address is to be said even when the rest of its section cannot be used.
     let public = table.get("server").and_then(|server| SocketAddr::read(server.get("listen")?).ok());
@@ -124,15 +119,17 @@ pub(super) fn settle(table: &Table, mut reading: Reading<'_>, file: Option<PathB
     }
     let names: Vec<String> =
         endpoints.iter().filter_map(|(_, endpoint)| Some(endpoint.get("name")?.as_str()?.to_owned())).collect();
-    let endpoints = settle_each("endpoint", &endpoints, &mut reading, |section| Endpoint::settle(section, exposure));
-    let handlers = settle_each("handler", &handlers, &mut reading, Handler::settle);
-    endpoint::check_together(&mut reading, &endpoints, exposure);
-    handler::check_together(&mut reading, &handlers, &names);
+    let mut others = Others::default();
+    let endpoints = settle_each("endpoint", &endpoints, &mut reading, |section| Endpoint::settle(section, exposure, &mut others));
+    let mut taken = Taken::new();
+    let handlers = settle_each("handler", &handlers, &mut reading, |section| Handler::settle(section, &mut taken, &names));
+    let (outlines, handlers): (Vec<_>, Vec<_>) = handlers.into_iter().unzip();
 
     let Reading { origins, problems, warnings, asked, .. } = reading;
+    let (ask_with, send_with) = (asc.clone(), outgoing.clone());
     let config = (|| {
-        let endpoints = endpoints.into_iter().map(|(_, endpoint)| endpoint).collect();
-        let handlers = handlers.into_iter().map(|(_, handler)| handler).collect();
+        let endpoints = endpoints.into_iter().collect::<Option<_>>()?;
+        let handlers = handlers.into_iter().collect::<Option<_>>()?;
         let (server, store, recovery, admin) = (server?, store?, recovery?, admin?);
         Some(Config {
             server,
@@ -147,10 +144,7 @@ pub(super) fn settle(table: &Table, mut reading: Reading<'_>, file: Option<PathB
             handlers,
         })
     })();
-    match config {
-        Some(config) if problems.is_empty() => Ok((Loaded { config, warnings, origins, file }, asked)),
-        _ => Err(Problems { problems: in_order(problems), warnings: in_order(warnings) }),
-    }
+    (Draft { config, asc: ask_with, outgoing: send_with, outlines, origins, file, problems, warnings }, asked)
 }
 
 /// Fills in the defaults: the single `[[endpoint]]` of the built-in file is the pattern of every endpoint, its `[[handler]]` without a
@@ -183,23 +177,13 @@ fn settle_each<'a, T>(
     name: &str,
     tables: &[(usize, Table)],
     reading: &mut Reading<'a>,
-    settle: impl Fn(Section<'_, 'a>) -> Option<T>,
-) -> Vec<(usize, T)> {
+    mut settle: impl FnMut(Section<'_, 'a>) -> T,
+) -> Vec<T> {
     let mut settled = Vec::new();
     for (index, table) in tables {
-        let section = Section::new(format!("{name}[{index}]"), table, reading);
-        settled.extend(settle(section).map(|item| (*index, item)));
+        settled.push(settle(Section::new(format!("{name}[{index}]"), table, reading)));
     }
     settled
-}
-
-/// In the order of the file, then by key, so that people can mend from top to bottom.
-fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
-    problems.sort_by_key(|problem| match &problem.origin {
-        Origin::File { line, .. } => (0, line.unwrap_or(0), String::new()),
-        _ => (1, 0, problem.key.clone()),
-    });
-    problems
 }
 
 fn find_file(sources: &Sources) -> Result<Option<PathBuf>, Problems> {

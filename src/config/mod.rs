@@ -2,11 +2,12 @@
 //!
 //! Raw values (the built-in `config/default.toml`, the file, the environment, flags) are laid over one another in `layers`; each
 //! section settles its own part and says all that is wrong with it at once. What comes out needs no checking any more. Only
-//! [`load`] does I/O; what handlers make of their own keys, and of `when`, is for the registry and the routes to say, in the same
-//! words, through [`Origins::problem`].
+//! [`load`] does I/O; what handlers make of their own keys, and of `when`, is for the registry and the routes to say, together with the
+//! rest and in the same words: [`draft`] lets them.
 
 mod admin;
 mod asc;
+mod draft;
 mod endpoint;
 mod error;
 mod handler;
@@ -22,14 +23,16 @@ mod setting;
 mod store;
 mod telemetry;
 
+pub(crate) use self::error::did_you_mean;
 pub use self::{
     admin::Admin,
     asc::Asc,
+    draft::{Draft, Loaded},
     endpoint::{Endpoint, EndpointKind, EndpointSecret},
     error::{Origin, Problem, Problems},
-    handler::{Enrich, Handler, Order, RetrySchedule},
+    handler::{Enrich, Handler, Order, Outline, RetrySchedule},
     layers::Origins,
-    load::{DEFAULTS, Flag, Loaded, Sources, load},
+    load::{DEFAULTS, Flag, Sources, draft, load},
     messages::Messages,
     outgoing::Outgoing,
     recovery::Recovery,

@@ -4,7 +4,10 @@
 //! one mistake does not hide the next. What nobody asked for is unknown, and the keys that were asked for are what it may have
 //! been meant to be. That is the whole schema: a test checks `config/default.toml` against it and makes `config/schema.json` of both.
 
-use std::{collections::BTreeMap, fmt::Display};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    fmt::Display,
+};
 
 use serde_json::json;
 
@@ -36,6 +39,15 @@ pub(super) trait Setting: Sized {
 
 /// Every key that was asked for, positions left out (`endpoint[].path`), and what a JSON Schema says of it.
 pub(super) type Asked = BTreeMap<String, serde_json::Value>;
+
+/// Something that the items of a list can mean.
+pub(super) trait Listed: Setting {
+    /// What is expected of a list, as a phrase after "a list of".
+    const SEVERAL: &'static str;
+}
+
+/// The values of a key that are to be different in every section of a list, and the path of the section that has each.
+pub(super) type Taken<T> = BTreeMap<T, String>;
 
 /// What goes on while a configuration is read.
 #[derive(Debug)]
@@ -106,6 +118,22 @@ impl<'r, 'a> Section<'r, 'a> {
         }
     }
 
+    /// A key that must be there, with a value that no section before has.
+    pub(super) fn unique<T>(&mut self, key: &'static str, taken: &mut Taken<T>) -> Option<T>
+    where
+        T: Setting + Clone + Display + Ord,
+    {
+        let value: T = self.required(key)?;
+        match taken.entry(value.clone()) {
+            Entry::Vacant(free) => drop(free.insert(self.path.clone())),
+            Entry::Occupied(first) => {
+                let found = format!("`{value}`, the {key} of `{}`", first.get());
+                self.reading.wrong(&self.path(key), found, format!("a {key} of its own"), None);
+            }
+        }
+        Some(value)
+    }
+
     /// A key that may be left out.
     pub(super) fn optional<T: Setting>(&mut self, key: &'static str) -> Option<T> {
         let table = self.table;
@@ -114,9 +142,14 @@ impl<'r, 'a> Section<'r, 'a> {
     }
 
     /// A list. An item that cannot be read is noted and left out.
-    pub(super) fn list<T: Setting>(&mut self, key: &'static str) -> Vec<T> {
-        let items = self.items(key, T::EXPECTED, &T::schema()).unwrap_or_default();
-        items.iter().filter_map(|(path, value)| self.reading.read(path, value)).collect()
+    pub(super) fn list<T: Listed>(&mut self, key: &'static str) -> Vec<T> {
+        self.list_with_paths(key).into_iter().map(|(_, item)| item).collect()
+    }
+
+    /// The same, each item with its path.
+    pub(super) fn list_with_paths<T: Listed>(&mut self, key: &'static str) -> Vec<(String, T)> {
+        let items = self.items(key, T::SEVERAL, &T::schema()).unwrap_or_default();
+        items.into_iter().filter_map(|(path, value)| self.reading.read(&path, &value).map(|item| (path, item))).collect()
     }
 
     /// The items of a list as they stand, each with its path; none if it is not a list. `of_what` and `schema` say what the items
@@ -177,6 +210,11 @@ impl<'r, 'a> Section<'r, 'a> {
     /// Whether a key is there.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
+    }
+
+    /// Its own position in the whole.
+    pub(super) fn own_path(&self) -> &str {
+        &self.path
     }
 
     /// The position of a key in the whole.

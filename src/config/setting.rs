@@ -1,6 +1,6 @@
 //! What single values can mean: durations, sizes, addresses, names, words of a list.
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -8,7 +8,7 @@ use toml::Value;
 
 use super::{
     error::did_you_mean,
-    section::{Hint, Setting},
+    section::{Hint, Listed, Setting},
 };
 
 /// The longest duration that is taken for meant: a hundred years.
@@ -93,6 +93,10 @@ impl Setting for Duration {
     }
 }
 
+impl Listed for Duration {
+    const SEVERAL: &'static str = "durations, such as `[\"30s\", \"5m\", \"12h\"]`";
+}
+
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Size(pub(super) u64);
@@ -153,8 +157,18 @@ impl Setting for Timestamp {
 }
 
 /// The name of an endpoint or a handler.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Name(pub(super) Arc<str>);
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Listed for Name {
+    const SEVERAL: &'static str = "names";
+}
 
 impl Setting for Name {
     const EXPECTED: &'static str = "a name of `a` to `z`, `0` to `9`, `-` and `_`, of at most 64 letters";

@@ -50,7 +50,9 @@ pub(super) fn asked() -> Asked {
     fill_defaults(&mut layers);
     let environment = environment();
     let surroundings = Machine { environment: &environment, shared: false };
-    settle(&layers.table, Reading::new(layers.origins, &surroundings, Vec::new()), None).unwrap().1
+    let (draft, asked) = settle(&layers.table, Reading::new(layers.origins, &surroundings, Vec::new()), None);
+    draft.settle([]).unwrap();
+    asked
 }
 
 pub(super) fn files(folder: &str) -> Vec<PathBuf> {

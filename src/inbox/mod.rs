@@ -20,6 +20,7 @@
 //! What Apple lists and what is kept of it is the [`account`]. The inbox knows nothing of handlers but their names.
 
 pub mod account;
+mod finish;
 pub mod identity;
 pub mod memory;
 pub mod query;
@@ -35,6 +36,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 pub use self::{
+    finish::{Finish, Verdict},
     identity::Identity,
     store::{Store, StoreError},
 };
@@ -345,45 +347,6 @@ pub struct Claimed {
     pub body: Bytes,
     /// What is known besides of what it is about, as [`Store::keep_details`] was given it.
     pub details: Option<Bytes>,
-}
-
-/// What came of a claimed dispatch, as the worker reports it.
-#[derive(Clone, Debug)]
-pub struct Finish {
-    /// The right under which it was tried.
-    pub lease: Lease,
-    /// When the attempt began, by the calendar.
-    pub started_at: Timestamp,
-    /// How long it took.
-    pub took: Duration,
-    /// What is to become of the dispatch.
-    pub verdict: Verdict,
-}
-
-/// What is to become of a dispatch after an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Verdict {
-    /// The handler took the event.
-    Done,
-    /// Try again at `due_at` (a reading of [`crate::clock::Clock::steady`]).
-    Retry {
-        /// When to try again.
-        due_at: Timestamp,
-        /// Whether it failed, or did not end.
-        result: AttemptResult,
-        /// What went wrong.
-        error: String,
-    },
-    /// Try no more.
-    Dead {
-        /// Whether the handler refused for good, or the attempts ran out.
-        result: AttemptResult,
-        /// What went wrong.
-        error: String,
-    },
-    /// It was not really tried, because the program is stopping: as if it had never been claimed.
-    PutBack,
 }
 
 /// What became of an arrival.

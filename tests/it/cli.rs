@@ -83,7 +83,8 @@ fn from_nothing_to_a_kept_event() {
     place.check(&["init"], 0);
     place.check(&["init"], 1);
     place.check(&["check"], 0);
-    place.check(&["healthcheck"], 1);
+    let down: Value = serde_json::from_slice(&place.check(&["healthcheck", "--json"], 4).stdout).unwrap();
+    assert_eq!((&down["ready"], &down["status"]), (&Value::Bool(false), &Value::Null));
     place.check(&["send", "ping"], 4);
 
     let serving = place.serve();
@@ -96,6 +97,12 @@ fn from_nothing_to_a_kept_event() {
     let raw = place.check(&["events", "show", &number, "--raw"], 0).stdout;
     assert_eq!(shown["body"].as_str().map(str::as_bytes), Some(&raw[..]));
     place.check(&["events", "show", "4711"], 3);
+    assert_eq!(place.json(&["healthcheck", "--json"])["ready"], true);
+    place.check(&["events", "list", "--handler", "log", "--endpoint", "my-app"], 0);
+    for (flag, wrong, meant) in [("--handler", "logs", "log"), ("--endpoint", "my-ap", "my-app")] {
+        let output = place.check(&["events", "list", flag, wrong], 3);
+        assert!(String::from_utf8_lossy(&output.stderr).contains(&format!("did you mean `{meant}`?")), "{output:?}");
+    }
 
     fs::write(place.folder.path().join("wrong"), "a-secret-that-apple-does-not-have").unwrap();
     place.check(&["send", "ping", "--secret-file", "wrong"], 4);
@@ -117,6 +124,70 @@ fn a_configuration_with_four_mistakes_ends_with_one_and_names_them_all() {
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(found["ok"], false);
     assert_eq!(found["problems"].as_array().map(Vec::len), Some(4), "{found}");
+}
+
+/// Nine mistakes; some can only be seen by those who know the kinds of handlers, and by the routes.
+const MISTAKES: &str = r#"
+[server]
+max_body = 1024
+
+[[endpoint]]
+name = "my-app"
+path = "/livez"
+secrets = ["a-secret-that-is-long-enough"]
+
+[[handler]]
+name = "bot"
+kind = "forward"
+url = "https://bot.example.com"
+body = "jsno"
+timeout = 30
+endpoints = ["my-ap"]
+
+[[handler]]
+name = "bot"
+kind = "log"
+when = "event.stat == 'REJECTED'"
+
+[[handler]]
+name = "chat"
+kind = "lgo"
+token = { env = "NOBODY_HAS_SET_THIS" }
+"#;
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    let place = Place::new();
+    fs::write(place.folder.path().join("config.toml"), MISTAKES).unwrap();
+    let found: Value = serde_json::from_slice(&place.check(&["check", "--json"], 1).stdout).unwrap();
+    let problems = found["problems"].as_array().unwrap();
+    let told: Vec<(u64, &str)> = problems
+        .iter()
+        .map(|problem| (problem["origin"]["file"]["line"].as_u64().unwrap(), problem["key"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (3, "server.max_body"),
+            (7, "endpoint[0].path"),
+            (14, "handler[0].body"),
+            (15, "handler[0].timeout"),
+            (16, "handler[0].endpoints[0]"),
+            (19, "handler[1].name"),
+            (21, "handler[1].when"),
+            (25, "handler[2].kind"),
+            (26, "handler[2].token.env"),
+        ],
+        "{problems:#?}"
+    );
+    assert!(
+        problems.iter().all(|problem| problem["message"]
+            .as_str()
+            .is_some_and(|words| words.contains("expected") || problem["key"] == "handler[1].when")),
+        "{problems:#?}"
+    );
+    let serving = String::from_utf8(place.check(&["serve"], 1).stderr).unwrap();
+    assert!(serving.contains("handler[1].when") && serving.ends_with("9 problems in the configuration\n"), "{serving}");
 }
 
 #[test]

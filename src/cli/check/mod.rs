@@ -31,9 +31,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
-    let loaded = setup.load();
+    let loaded = app::load(&setup.sources(Vec::new()), setup.registry);
     let (problems, warnings) = match &loaded {
-        Ok(loaded) => (app::check(loaded, setup.registry).err().map(|found| found.problems).unwrap_or_default(), &loaded.warnings),
+        Ok(loaded) => (Vec::new(), &loaded.warnings),
         Err(found) => (found.problems.clone(), &found.warnings),
     };
     let is_json = arguments.format.json;

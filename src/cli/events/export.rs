@@ -5,7 +5,10 @@ use super::{
     filter::Filter,
     show,
 };
-use crate::inbox::{Store, query::PageRequest};
+use crate::{
+    config::Config,
+    inbox::{Store, query::PageRequest},
+};
 
 /// How many receipts are asked for at once.
 const AT_ONCE: usize = 500;
@@ -17,8 +20,8 @@ pub(in crate::cli) struct Arguments {
     filter: Filter,
 }
 
-pub(super) async fn run(store: &dyn Store, arguments: &Arguments) -> Outcome {
-    let filter = arguments.filter.settle()?;
+pub(super) async fn run(config: &Config, store: &dyn Store, arguments: &Arguments) -> Outcome {
+    let filter = arguments.filter.settle(config, store).await?;
     let mut page = PageRequest { before: None, limit: AT_ONCE };
     loop {
         let found = store.receipts(&filter, page).await?;

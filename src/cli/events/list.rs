@@ -4,9 +4,12 @@ use super::{
     super::{Format, Outcome, output},
     filter::Filter,
 };
-use crate::inbox::{
-    Content, Dispatch, ReceiptId, Store,
-    query::{Listed, PageRequest},
+use crate::{
+    config::Config,
+    inbox::{
+        Content, Dispatch, ReceiptId, Store,
+        query::{Listed, PageRequest},
+    },
 };
 
 /// List what is kept, newest first
@@ -24,9 +27,9 @@ pub(in crate::cli) struct Arguments {
     format: Format,
 }
 
-pub(super) async fn run(store: &dyn Store, arguments: &Arguments) -> Outcome {
+pub(super) async fn run(config: &Config, store: &dyn Store, arguments: &Arguments) -> Outcome {
     let page = PageRequest { before: arguments.before.map(ReceiptId), limit: arguments.limit as usize };
-    let page = store.receipts(&arguments.filter.settle()?, page).await?;
+    let page = store.receipts(&arguments.filter.settle(config, store).await?, page).await?;
     if arguments.format.json {
         return Ok(output::json(&page)?);
     }

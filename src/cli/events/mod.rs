@@ -37,11 +37,11 @@ pub(super) enum Command {
 pub(super) async fn run(setup: &Setup<'_>, command: &Command) -> Outcome {
     let (loaded, store) = setup.open()?;
     match command {
-        Command::List(arguments) => list::run(&store, arguments).await,
+        Command::List(arguments) => list::run(&loaded.config, &store, arguments).await,
         Command::Show(arguments) => show::run(&store, arguments).await,
         Command::Replay(arguments) => replay::run(&loaded.config, &store, arguments).await,
         Command::Reparse(arguments) => reparse::run(&loaded, setup.registry, store, arguments).await,
-        Command::Export(arguments) => export::run(&store, arguments).await,
+        Command::Export(arguments) => export::run(&loaded.config, &store, arguments).await,
         Command::Stats(arguments) => stats::run(&store, arguments).await,
     }
 }

@@ -69,13 +69,13 @@ impl Routes {
                 && route.when.as_ref().is_none_or(|when| {
                     let facts = facts.get_or_init(|| Facts::of(endpoint, event, None));
                     when.answer(facts).map_or_else(
-                    |error| {
-                        let (id, error) = (plain::short(&event.id), plain::short(&error.to_string()));
-                        tracing::warn!(handler.name = %route.handler, event.id = id, error, "`when` failed, taken as true");
-                        true
-                    },
-                    |answer| answer != Answer::No,
-                )
+                        |error| {
+                            let (id, error) = (plain::short(&event.id), plain::short(&error.to_string()));
+                            tracing::warn!(handler.name = %route.handler, event.id = id, error, "`when` failed, taken as true");
+                            true
+                        },
+                        |answer| answer != Answer::No,
+                    )
                 })
         })
     }

@@ -23,6 +23,7 @@ use minijinja::{
 use crate::{
     event::{Details, Event, EventKind, sample},
     handler::section::did_you_mean,
+    plain,
 };
 
 /// How many steps an expression may take. A comparison takes four.
@@ -114,7 +115,8 @@ impl When {
     pub fn holds(&self, handler: &str, endpoint: &str, event: &Event, details: Option<&Details>) -> bool {
         let known = details.map_or_else(|| Value::from(()), |details| Value::from(Serde(details)));
         self.eval(&Facts::of(endpoint, event, Some(known))).unwrap_or_else(|error| {
-            tracing::warn!(handler.name = handler, event.id = %event.id, %error, "`when` failed, taken as true");
+            let (id, error) = (plain::short(&event.id), plain::short(&error.to_string()));
+            tracing::warn!(handler.name = handler, event.id = id, error, "`when` failed, taken as true");
             true
         })
     }
