@@ -38,6 +38,7 @@ use tokio::{
     io::AsyncReadExt as _,
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
 };
 use tower::Service as _;
 
@@ -61,6 +62,9 @@ const FEW: usize = 64;
 
 /// How long accepting pauses when there are no file descriptors.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// How often the log is told of it, while it lasts.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// How long we listen to a peer that is still sending what we have refused to read, so that it hears why.
 const LINGER: Duration = Duration::from_secs(1);
@@ -121,6 +125,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdo
 
 async fn accept(listener: &TcpListener, router: &Router, limits: Limits, places: &Arc<Semaphore>, shutdown: &Shutdown) {
     let mut begun = pin!(shutdown.begun());
+    let mut trouble = Trouble::default();
     loop {
         let next = async {
             let place = Arc::clone(places).acquire_owned().await;
@@ -140,10 +145,31 @@ async fn accept(listener: &TcpListener, router: &Router, limits: Limits, places:
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::warn!(listener.name = limits.name, "cannot accept connections for the moment: {error}");
+                if let Some(failures) = trouble.failed(Instant::now()) {
+                    tracing::warn!(listener.name = limits.name, failures, "cannot accept connections for the moment: {error}");
+                }
                 tokio::time::sleep(PAUSE).await;
             }
         }
+    }
+}
+
+/// Failures to accept, which come fifty times a second while files are short.
+#[derive(Debug, Default)]
+struct Trouble {
+    told: Option<Instant>,
+    untold: u64,
+}
+
+impl Trouble {
+    /// Counts one more. Returns how many there were since the log was last told, if it is to be told now.
+    fn failed(&mut self, now: Instant) -> Option<u64> {
+        self.untold += 1;
+        if self.told.is_some_and(|told| now.duration_since(told) < TELL_EVERY) {
+            return None;
+        }
+        self.told = Some(now);
+        Some(std::mem::take(&mut self.untold))
     }
 }
 
@@ -237,6 +263,13 @@ async fn linger(mut stream: TcpStream) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn trouble_is_told_at_once_and_then_summed_up() {
+        let (mut trouble, begin) = (Trouble::default(), Instant::now());
+        let told: Vec<u64> = (0..1_501).filter_map(|turn| trouble.failed(begin + PAUSE * turn)).collect();
+        assert_eq!(told, [1, 500, 500, 500], "half a minute of failures");
+    }
 
     #[test]
     fn some_files_are_always_left() {
