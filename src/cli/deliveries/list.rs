@@ -1,10 +1,13 @@
 //! `deliveries list`: Apple's tries, newest first, and whether we hold what they were about.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
     super::{Format, Outcome, Setup, moment::moment, open_if_here, output},
+    follow,
     held::{Held, event_in},
     which::{Meant, Which, deliveries},
 };
@@ -23,24 +26,31 @@ Apple does not say what the event was.
 
 Examples:
   asc-webhooks deliveries list --since 2h
-  asc-webhooks deliveries list --endpoint my-app --state failed --since 7d")]
+  asc-webhooks deliveries list --endpoint my-app --state failed --since 7d
+  asc-webhooks deliveries list --follow")]
 pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     which: Which,
     /// Made since then: `2027-01-31T08:00:00Z`, or how long ago, `2h`
     #[arg(long, value_name = "TIME", value_parser = moment, default_value = "1d")]
-    since: Timestamp,
+    pub(super) since: Timestamp,
     /// Made before then
     #[arg(long, value_name = "TIME", value_parser = moment)]
     until: Option<Timestamp>,
     /// In this state: `succeeded`, `failed` or `pending`; may be repeated
     #[arg(long = "state", value_name = "STATE", value_parser = state)]
-    states: Vec<DeliveryState>,
+    pub(super) states: Vec<DeliveryState>,
+    /// Go on showing what Apple adds, a line each, until stopped
+    #[arg(long, conflicts_with_all = ["until", "limit"])]
+    follow: bool,
+    /// How often to ask, with `--follow`
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "30s", requires = "follow")]
+    pub(super) every: Duration,
     /// How many at most; a few more if they were made in the same instant
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
     #[command(flatten)]
-    format: Format,
+    pub(super) format: Format,
 }
 
 pub(super) async fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
@@ -51,8 +61,11 @@ pub(super) async fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
         filter = filter.until(until);
     }
     let webhooks = arguments.which.webhooks(config, client).await?;
-    let (found, next) = newest(deliveries(client, &webhooks, &filter).await?, arguments.limit as usize);
     let store = open_if_here(config);
+    if arguments.follow {
+        return follow::run(client, &webhooks, store.as_ref().map(|store| store as &dyn Store), arguments).await;
+    }
+    let (found, next) = newest(deliveries(client, &webhooks, &filter).await?, arguments.limit as usize);
     let mut items = Vec::new();
     for (webhook, delivery) in found {
         items.push(Listed::new(webhook, delivery, store.as_ref().map(|store| store as &dyn Store)).await?);
@@ -74,7 +87,7 @@ pub(super) async fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
 
 /// A delivery with all that is known of it, here and there.
 #[derive(Debug)]
-struct Listed {
+pub(super) struct Listed {
     webhook: Meant,
     delivery: Delivery,
     event: Option<Event>,
@@ -82,7 +95,7 @@ struct Listed {
 }
 
 impl Listed {
-    async fn new(webhook: &Meant, delivery: Delivery, store: Option<&dyn Store>) -> anyhow::Result<Self> {
+    pub(super) async fn new(webhook: &Meant, delivery: Delivery, store: Option<&dyn Store>) -> anyhow::Result<Self> {
         let event = delivery.event.as_deref().and_then(event_in);
         let held = Held::of(event.as_ref(), store).await?;
         Ok(Self { webhook: webhook.clone(), delivery, event, held })
@@ -94,7 +107,8 @@ impl Listed {
         self.event.as_ref().map(|event| event.kind.clone()).or(told)
     }
 
-    fn document(&self) -> Value {
+    /// What programs read.
+    pub(super) fn document(&self) -> Value {
         let Self { webhook, delivery, event, held } = self;
         json!({
             "id": delivery.id,
@@ -114,6 +128,15 @@ impl Listed {
             "held": held.is_held(),
             "receipt": held.receipt(),
         })
+    }
+
+    /// What people read where there is no table: when, how it went, what it was.
+    pub(super) fn line(&self) -> String {
+        let row = self.row();
+        let cell = |column: usize| row.get(column).map_or_else(String::new, |text| output::plain(text));
+        let [created, event, state, status, receipt, id, error] = [1, 2, 3, 4, 5, 6, 7].map(cell);
+        let line = format!("{created}  {state:<16}  {status:<4}  {receipt:<6}  {event}  {id}  {error}");
+        line.trim_end().to_owned()
     }
 
     fn row(&self) -> Vec<String> {

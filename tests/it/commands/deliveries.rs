@@ -1,9 +1,14 @@
 //! Apple's tries to deliver, and whether we hold what they were about.
 
+use std::{
+    io::{BufRead as _, BufReader},
+    process::Stdio,
+};
+
 use asc_webhooks::sandbox::{Fault, Mishap, Scenario};
 use serde_json::{Value, json};
 
-use super::{Scene, assert_told};
+use super::{APP, Scene, Serving, assert_told};
 
 #[tokio::test]
 async fn deliveries_are_listed_with_the_receipts_that_came_of_them() {
@@ -73,4 +78,36 @@ async fn what_failed_is_sent_again_once_and_what_is_held_is_left_out() {
     let kept = scene.place.json(&["events", "stats"]).await;
     assert_eq!(kept["receipts"], steps);
     assert_told!("deliveries_redeliver_nothing", scene.place.run(&redeliver).await.ends_with(0));
+}
+
+#[tokio::test]
+async fn what_was_missed_is_fetched_back_at_once() {
+    let scene = Scene::new().await;
+    // A server that has run makes the store, and is gone.
+    drop(scene.place.serve().await);
+    scene.register();
+    scene.apple.burst(APP, 3).await.unwrap();
+    let recover = ["deliveries", "recover"];
+    let recovered = scene.place.json(&recover).await;
+    assert_eq!((&recovered["items"][0]["recovered"], &recovered["items"][0]["account"]["missing"]), (&json!(3), &json!(0)));
+    let again = scene.place.run(&[&recover[..], &["--since", "1d", "--endpoint", "my-app"]].concat()).await.ends_with(0);
+    assert!(again.err().contains("my-app: 3 deliveries, nothing was missed"), "{}", again.err());
+    let stats = scene.place.json(&["events", "stats"]).await;
+    assert_eq!((&stats["recovered"], &stats["recovery"][0]["kept"]), (&json!(3), &json!(3)));
+    scene.place.run(&[&recover[..], &["--endpoint", "other"]].concat()).await.ends_with(3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deliveries_are_followed_line_by_line() {
+    let scene = Scene::new().await;
+    scene.register();
+    scene.apple.burst(APP, 2).await.unwrap();
+    let mut command = scene.place.command(&["deliveries", "list", "--follow", "--every", "1s", "--json"]);
+    let mut program = Serving(command.stdout(Stdio::piped()).spawn().unwrap());
+    let mut lines = BufReader::new(program.0.stdout.take().unwrap()).lines();
+    let mut next = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap()["id"].clone();
+    let ids = |from: usize| scene.apple.deliveries()[from..].iter().map(|one| json!(one.id)).collect::<Vec<_>>();
+    assert_eq!([next(), next()].map(|id| ids(0).contains(&id)), [true, true]);
+    scene.apple.burst(APP, 1).await.unwrap();
+    assert_eq!(vec![next()], ids(2), "and nothing twice");
 }
