@@ -29,7 +29,7 @@
 //! | what is done about it | [`handler`], [`Handler`], [`worker`] |
 //! | what is kept | [`inbox`], [`inbox::Store`] |
 //! | the program, whole or in parts | [`App`], [`cli`], [`config`], [`server`], [`intake`] |
-//! | asking Apple, fetching back what was missed, a local App Store Connect | [`asc`], [`recovery`], [`sandbox`] |
+//! | asking Apple, fetching back what was missed, webhooks as configured, a local App Store Connect | [`asc`], [`recovery`], [`registration`], [`sandbox`] |
 //! | running it | [`operations`] |
 //!
 //! # Features
@@ -55,6 +55,7 @@ pub mod worker;
 pub mod asc;
 pub mod enrichment;
 pub mod recovery;
+pub mod registration;
 pub mod sandbox;
 
 // How it is reached.

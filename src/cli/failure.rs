@@ -12,7 +12,8 @@ Exit codes:
   1  it failed, or the configuration has problems
   2  the command was not understood
   3  there is nothing by that name or number
-  4  the server, the store, the receiver or App Store Connect could not be reached, or said no";
+  4  the server, the store, the receiver or App Store Connect could not be reached, or said no
+  5  `webhooks plan`: Apple's side is not as the configuration says";
 
 /// What a command comes to.
 pub(super) type Outcome = Result<(), Failure>;
@@ -45,6 +46,11 @@ impl Failure {
     /// It failed, and all there is to say was said.
     pub(super) fn told() -> Self {
         Self::new("")
+    }
+
+    /// It worked, and the answer is that something differs.
+    pub(super) fn differs() -> Self {
+        Self { code: 5, ..Self::told() }
     }
 
     /// There is nothing by that name or number.

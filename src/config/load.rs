@@ -10,7 +10,7 @@ use std::{
 use toml::{Table, Value};
 
 use super::{
-    Admin, Asc, Config, Endpoint, Handler, Messages, Outgoing, Recovery, Server, Store, Telemetry,
+    Admin, Asc, Config, Endpoint, Handler, Messages, Outgoing, Recovery, Registration, Server, Store, Telemetry,
     draft::{Draft, Loaded},
     endpoint::{Exposure, Others},
     error::{Origin, Problem, Problems},
@@ -104,6 +104,7 @@ pub(super) fn settle(table: &Table, mut reading: Reading<'_>, file: Option<PathB
     let store = root.section("store").and_then(Store::settle);
     let asc = root.section("asc").and_then(Asc::settle);
     let recovery = root.section("recovery").and_then(Recovery::settle);
+    let registration = root.section("registration").and_then(Registration::settle);
     let admin = root.section("admin").and_then(|section| Admin::settle(section, public));
     let telemetry = root.section("telemetry").and_then(Telemetry::settle);
     let outgoing = root.section("outgoing").map(Outgoing::settle);
@@ -131,18 +132,8 @@ pub(super) fn settle(table: &Table, mut reading: Reading<'_>, file: Option<PathB
         let endpoints = endpoints.into_iter().collect::<Option<_>>()?;
         let handlers = handlers.into_iter().collect::<Option<_>>()?;
         let (server, store, recovery, admin) = (server?, store?, recovery?, admin?);
-        Some(Config {
-            server,
-            endpoints,
-            store,
-            asc,
-            recovery,
-            admin,
-            telemetry: telemetry?,
-            outgoing: outgoing?,
-            messages: messages?,
-            handlers,
-        })
+        let (registration, telemetry, outgoing, messages) = (registration?, telemetry?, outgoing?, messages?);
+        Some(Config { server, endpoints, store, asc, recovery, registration, admin, telemetry, outgoing, messages, handlers })
     })();
     (Draft { config, asc: ask_with, outgoing: send_with, outlines, origins, file, problems, warnings }, asked)
 }

@@ -16,6 +16,7 @@ mod load;
 mod messages;
 mod outgoing;
 mod recovery;
+mod registration;
 mod secret_source;
 mod section;
 mod server;
@@ -36,6 +37,7 @@ pub use self::{
     messages::Messages,
     outgoing::Outgoing,
     recovery::Recovery,
+    registration::Registration,
     server::Server,
     store::{Store, StoreUrl},
     telemetry::{LogFormat, Telemetry},
@@ -56,6 +58,8 @@ pub struct Config {
     pub asc: Option<Asc>,
     /// Fetching back what was missed.
     pub recovery: Recovery,
+    /// What our webhooks are called at Apple.
+    pub registration: Registration,
     /// The operator's listener.
     pub admin: Admin,
     /// Logs.

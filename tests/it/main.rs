@@ -14,6 +14,7 @@ mod enrichment;
 mod program;
 mod receive;
 mod recovery;
+mod registration;
 mod sandbox;
 mod store;
 mod support;

@@ -29,6 +29,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("server", &["intake", "telemetry", "handler", "inbox", "config", "event", "signature", "secret", "clock", "shutdown"]),
     ("recovery", &["intake", "telemetry", "inbox", "config", "asc", "clock", "shutdown"]),
     ("sandbox", &["event", "signature", "secret", "clock", "shutdown", "http_client"]),
+    ("registration", &["asc", "config", "event", "secret"]),
     (
         "app",
         &[
@@ -59,6 +60,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "worker",
             "recovery",
             "enrichment",
+            "registration",
             "intake",
             "asc",
             "telemetry",

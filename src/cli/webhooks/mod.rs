@@ -1,9 +1,11 @@
 //! `webhooks`: Apple's side, where it is registered which notifications are sent where.
 
+mod apply;
 mod create;
 mod delete;
 mod list;
 mod ping;
+mod plan;
 mod show;
 mod update;
 
@@ -27,6 +29,8 @@ pub(super) enum Command {
     Update(update::Arguments),
     Delete(delete::Arguments),
     Ping(ping::Arguments),
+    Plan(plan::Arguments),
+    Apply(apply::Arguments),
 }
 
 pub(super) async fn run(setup: &Setup<'_>, command: &Command) -> Outcome {
@@ -38,6 +42,8 @@ pub(super) async fn run(setup: &Setup<'_>, command: &Command) -> Outcome {
         Command::Update(arguments) => update::run(setup, &loaded.config, &client, arguments).await,
         Command::Delete(arguments) => delete::run(&client, arguments).await,
         Command::Ping(arguments) => ping::run(&loaded.config, &client, arguments).await,
+        Command::Plan(arguments) => plan::run(&loaded.config, &client, arguments).await,
+        Command::Apply(arguments) => apply::run(&loaded.config, &client, arguments).await,
     }
 }
 

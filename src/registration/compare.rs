@@ -1,0 +1,166 @@
+//! Compares one app's webhooks with the endpoints that are for it.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use url::Url;
+
+use super::plan::{Difference, PassedOver, Plan, Reason, Right, Step, Surplus, Why};
+use crate::{
+    asc::webhook::{MOST_PER_APP, Webhook},
+    config::{Config, Endpoint, EndpointKind},
+    event::EventKind,
+};
+
+/// Adds to the plan what there is to say about an app.
+pub(super) fn app(config: &Config, public_url: &Url, app_id: &str, webhooks: &[Webhook], plan: &mut Plan) {
+    let endpoints = config.endpoints.iter();
+    let here = endpoints.filter(|one| one.kind == EndpointKind::App && one.app_id.as_deref() == Some(app_id));
+    let wanted = here.filter_map(|endpoint| Wanted::of(endpoint, config)).collect();
+    App { id: app_id, webhooks, wanted, public_url, prefix: &config.registration.name_prefix }.compare(plan);
+}
+
+/// What the configuration wants of a webhook.
+struct Wanted<'c> {
+    endpoint: &'c Arc<str>,
+    name: String,
+    url: Url,
+    /// None for all, those that Apple adds some day included.
+    events: Option<&'c [EventKind]>,
+}
+
+impl<'c> Wanted<'c> {
+    fn of(endpoint: &'c Endpoint, config: &Config) -> Option<Self> {
+        Some(Self {
+            endpoint: &endpoint.name,
+            name: format!("{}{}", config.registration.name_prefix, endpoint.name),
+            url: config.url_of(endpoint)?,
+            events: Some(&endpoint.events[..]).filter(|events| !events.is_empty()),
+        })
+    }
+
+    fn is_at(&self, webhook: &Webhook) -> bool {
+        address_of(webhook).as_ref() == Some(&self.url)
+    }
+
+    fn has_name_of(&self, webhook: &Webhook) -> bool {
+        webhook.name.as_ref() == Some(&self.name)
+    }
+
+    /// What is different about a webhook. What Apple does not tell of is taken to be right.
+    fn differences(&self, webhook: &Webhook) -> Vec<Difference> {
+        let disabled = (webhook.enabled == Some(false)).then_some(Difference::Disabled);
+        let name =
+            (!self.has_name_of(webhook)).then(|| Difference::Name { found: webhook.name.clone(), wanted: self.name.clone() });
+        let url = (!self.is_at(webhook)).then(|| Difference::Url { found: webhook.url.clone(), wanted: self.url.clone() });
+        let events = webhook.events.as_deref().and_then(|found| self.events_besides(found));
+        [disabled, name, url, events].into_iter().flatten().collect()
+    }
+
+    fn events_besides(&self, found: &[EventKind]) -> Option<Difference> {
+        let known = all_kinds();
+        let asked = self.events.unwrap_or(&known);
+        let missing: Vec<EventKind> = asked.iter().filter(|kind| !found.contains(kind)).cloned().collect();
+        // Who wants all wants those too that this version does not know.
+        let unwanted = found.iter().filter(|kind| self.events.is_some_and(|asked| !asked.contains(kind)));
+        let unwanted: Vec<EventKind> = unwanted.cloned().collect();
+        if missing.is_empty() && unwanted.is_empty() {
+            return None;
+        }
+        let kept = found.iter().filter(|kind| !unwanted.contains(kind));
+        let wanted = kept.chain(&missing).cloned().collect();
+        Some(Difference::Events { missing, unwanted, wanted })
+    }
+
+    fn create(&self, app_id: &str) -> Step {
+        Step::Create {
+            endpoint: Arc::clone(self.endpoint),
+            app_id: app_id.to_owned(),
+            name: self.name.clone(),
+            url: self.url.clone(),
+            events: self.events.map_or_else(all_kinds, <[_]>::to_vec),
+        }
+    }
+}
+
+/// One app: what Apple has, and what we want.
+struct App<'c> {
+    id: &'c str,
+    webhooks: &'c [Webhook],
+    wanted: Vec<Wanted<'c>>,
+    public_url: &'c Url,
+    prefix: &'c str,
+}
+
+impl App<'_> {
+    fn compare(&self, plan: &mut Plan) {
+        let matched = self.matched();
+        let mut room = MOST_PER_APP.saturating_sub(self.webhooks.len());
+        for (wanted, webhook) in self.wanted.iter().zip(&matched) {
+            let endpoint = Arc::clone(wanted.endpoint);
+            let Some(webhook) = webhook else {
+                if room == 0 {
+                    plan.passed_over.push(PassedOver { endpoint, reason: Reason::NoRoom });
+                } else {
+                    room -= 1;
+                    plan.steps.push(wanted.create(self.id));
+                }
+                continue;
+            };
+            let (app_id, webhook) = (self.id.to_owned(), (*webhook).clone());
+            let differences = wanted.differences(&webhook);
+            if differences.is_empty() {
+                plan.right.push(Right { endpoint, app_id, webhook });
+            } else {
+                plan.steps.push(Step::Change { endpoint, app_id, webhook, differences });
+            }
+        }
+        let is_matched: BTreeSet<&str> = matched.iter().flatten().map(|webhook| webhook.id.as_str()).collect();
+        for webhook in self.webhooks.iter().filter(|webhook| !is_matched.contains(webhook.id.as_str())) {
+            match self.why_ours(webhook, &matched) {
+                Some(why) => plan.surplus.push(Surplus { app_id: self.id.to_owned(), webhook: webhook.clone(), why }),
+                None => plan.foreign += 1,
+            }
+        }
+    }
+
+    /// The webhook of each endpoint: one at its address, or else one with its name that is at no other endpoint's address.
+    fn matched(&self) -> Vec<Option<&Webhook>> {
+        let at_address = |wanted: &Wanted<'_>| {
+            let mut there: Vec<&Webhook> = self.webhooks.iter().filter(|webhook| wanted.is_at(webhook)).collect();
+            // Of several, the one that works, and of those the one with the right name.
+            there.sort_by_key(|webhook| (webhook.enabled != Some(true), !wanted.has_name_of(webhook)));
+            there.first().copied()
+        };
+        let by_name = |wanted: &Wanted<'_>| {
+            let named = self.webhooks.iter().filter(|webhook| !self.prefix.is_empty() && wanted.has_name_of(webhook));
+            named.into_iter().find(|webhook| !self.wanted.iter().any(|other| other.is_at(webhook)))
+        };
+        self.wanted.iter().map(|wanted| at_address(wanted).or_else(|| by_name(wanted))).collect()
+    }
+
+    /// Why a webhook that serves no endpoint is ours, if it is.
+    fn why_ours(&self, webhook: &Webhook, matched: &[Option<&Webhook>]) -> Option<Why> {
+        let has_prefix = !self.prefix.is_empty() && webhook.name.as_ref().is_some_and(|name| name.starts_with(self.prefix));
+        let serves = |wanted: &Wanted<'_>| wanted.is_at(webhook) || (has_prefix && wanted.has_name_of(webhook));
+        let duplicate = self.wanted.iter().zip(matched).find_map(|(wanted, other)| {
+            let of = other.filter(|_| serves(wanted))?.id.clone();
+            Some(Why::Duplicate { endpoint: Arc::clone(wanted.endpoint), of })
+        });
+        let address = address_of(webhook).is_some_and(|address| is_below(&address, self.public_url)).then_some(Why::Address);
+        duplicate.or(address).or_else(|| has_prefix.then_some(Why::Name))
+    }
+}
+
+fn address_of(webhook: &Webhook) -> Option<Url> {
+    Url::parse(webhook.url.as_deref()?).ok()
+}
+
+fn is_below(address: &Url, public_url: &Url) -> bool {
+    let base = public_url.path().trim_end_matches('/');
+    let rest = address.path().strip_prefix(base);
+    address.origin() == public_url.origin() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn all_kinds() -> Vec<EventKind> {
+    EventKind::ALL.iter().filter(|kind| kind.subscription().is_some()).cloned().collect()
+}

@@ -1,0 +1,76 @@
+//! The configuration against Apple's side: which webhooks there should be, which there are, and how the one becomes the other.
+//!
+//! [`look`] asks Apple what there is, [`Plan::new`] compares (it does no I/O, and everything it finds can be read), and [`Step`]s are
+//! carried out one by one, each complete in itself: whoever is interrupted plans again and goes on.
+//!
+//! **What is ours.** A webhook is ours if its address is below `server.public_url`, or if its name begins with
+//! `registration.name_prefix` and that is not empty. Every other webhook is somebody else's: it is counted, and never touched.
+//!
+//! Secrets cannot be compared, because Apple never shows one.
+
+mod compare;
+mod plan;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+pub use self::plan::{Difference, NoPublicUrl, PassedOver, Plan, Reason, Right, Step, Surplus, Why};
+use crate::{
+    asc::{
+        Client, Error,
+        webhook::{NewWebhook, Webhook, WebhookChange},
+    },
+    config::Config,
+    secret::Secret,
+};
+
+/// The webhooks that Apple has, by app.
+pub type AppleSide = BTreeMap<String, Vec<Webhook>>;
+
+/// Asks Apple for the webhooks of every app of the configuration, and of these apps too.
+///
+/// There is no list of all webhooks, so one of an app that is named nowhere cannot be seen.
+pub async fn look(config: &Config, client: &Client, also: &[String]) -> Result<AppleSide, Error> {
+    let configured = config.endpoints.iter().filter_map(|endpoint| endpoint.app_id.as_ref());
+    let mut side: AppleSide = configured.chain(also).map(|app| (app.clone(), Vec::new())).collect();
+    for (app, webhooks) in &mut side {
+        *webhooks = client.webhooks(app)?.all().await?;
+    }
+    Ok(side)
+}
+
+impl Step {
+    /// Does it at Apple. `secret` is what a new webhook is to sign with.
+    ///
+    /// Once it is done, a new plan does not have it any more.
+    pub async fn carry_out(&self, client: &Client, secret: &Secret) -> Result<Webhook, Error> {
+        match self {
+            Self::Create { app_id, name, url, events, .. } => {
+                let (app_id, name, url) = (app_id.clone(), name.clone(), url.clone());
+                let secret = secret.clone();
+                client.create_webhook(&NewWebhook { app_id, name, url, secret, events: events.clone(), enabled: true }).await
+            }
+            Self::Change { webhook, differences, .. } => {
+                let mut change = WebhookChange::default();
+                for difference in differences {
+                    match difference {
+                        Difference::Disabled => change.enabled = Some(true),
+                        Difference::Name { wanted, .. } => change.name = Some(wanted.clone()),
+                        Difference::Url { wanted, .. } => change.url = Some(wanted.clone()),
+                        Difference::Events { wanted, .. } => change.events = Some(wanted.clone()),
+                    }
+                }
+                client.change_webhook(&webhook.id, &change).await
+            }
+        }
+    }
+
+    /// The endpoint that it is for.
+    pub fn endpoint(&self) -> &Arc<str> {
+        match self {
+            Self::Create { endpoint, .. } | Self::Change { endpoint, .. } => endpoint,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
