@@ -27,7 +27,7 @@
 //! |---|---|
 //! | what Apple says | [`event`], [`signature`] |
 //! | what is done about it | [`handler`], [`Handler`], [`worker`] |
-//! | what is kept | [`inbox`], [`inbox::Store`] |
+//! | what is kept | [`inbox`], [`inbox::Store`], [`vault`] |
 //! | the program, whole or in parts | [`App`], [`cli`], [`config`], [`server`], [`intake`] |
 //! | asking Apple, fetching back what was missed, webhooks as configured, a local App Store Connect | [`asc`], [`recovery`], [`registration`], [`sandbox`] |
 //! | running it | [`operations`] |
@@ -46,6 +46,7 @@ pub mod signature;
 
 // What we keep.
 pub mod inbox;
+pub mod vault;
 
 // What we do about it.
 pub mod handler;

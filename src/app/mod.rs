@@ -35,6 +35,7 @@ use crate::{
         TelemetryError,
         metrics::{self, Exposition},
     },
+    vault::{Keeper, Vault, VaultError},
     worker::{Worker, janitor::Janitor},
 };
 
@@ -58,6 +59,7 @@ pub struct App {
     asc: Option<Arc<asc::Client>>,
     recovery: Option<Arc<Recovery>>,
     enrichment: Option<Arc<Enrichment>>,
+    keeper: Arc<Keeper>,
     shutdown: Shutdown,
 }
 
@@ -99,8 +101,10 @@ impl App {
             Arc::new(Recovery::new(client, into, on, by, Plan::new(config)))
         });
         let receiver = Receiver::new(&config.endpoints, &config.server, into, on, by, &shutdown);
+        let (told, vault) = (Arc::clone(&receiver), Vault::configured(&config.store, &store, &clock));
+        let keeper = Arc::new(Keeper::new(vault, &config.endpoints, move |endpoints| told.reload(endpoints)));
         let config = ArcSwap::from_pointee(config.clone());
-        Ok(Self { config, store, intake, receiver, worker, clock, work, figures, asc, recovery, enrichment, shutdown })
+        Ok(Self { config, store, intake, receiver, worker, clock, work, figures, asc, recovery, enrichment, keeper, shutdown })
     }
 
     /// The public routes: the endpoints and the health checks, to be nested or merged into an axum application of one's own.
@@ -135,7 +139,7 @@ impl App {
         &self.shutdown
     }
 
-    /// Starts handling what is kept, until the end is asked for.
+    /// Starts handling what is kept, and looking after managed secrets, until the end is asked for.
     pub fn work(&self) -> Vec<Running> {
         let retention = self.config.load().store.retention;
         let janitor = Janitor::new(Arc::clone(&self.store), Arc::clone(&self.clock), Arc::clone(&self.work), retention);
@@ -148,6 +152,7 @@ impl App {
             Running { part: "worker", task: self.shutdown.spawn(Arc::clone(&self.worker).run(self.shutdown.clone())) },
             Running { part: "janitor", task: self.shutdown.spawn(janitor.run(self.shutdown.clone())) },
             Running { part: "recorder", task: self.shutdown.spawn(figures) },
+            Running { part: "keeper", task: self.shutdown.spawn(Arc::clone(&self.keeper).run(self.shutdown.clone())) },
         ];
         running.extend(recovery);
         running
@@ -168,6 +173,8 @@ impl App {
     /// When an address cannot be listened on.
     pub async fn start(&self) -> Result<Vec<Running>, AppError> {
         let config = self.config.load_full();
+        // Nobody is let in before it is known what Apple signs with.
+        self.keeper.look().await?;
         let mut running = self.listen(&config).await?;
         running.extend(self.work());
         Ok(running)
@@ -226,6 +233,7 @@ impl App {
     /// When a handler cannot be built; then nothing has changed.
     pub fn reload(&self, loaded: &Loaded, registry: &Registry) -> Result<Vec<Problem>, Problems> {
         let (lanes, routes) = assemble(loaded, registry)?;
+        self.keeper.check(loaded)?;
         let running = self.config.load();
         let waiting = running.waiting_for_restart(&loaded.config).into_iter();
         let warnings = waiting.map(|key| {
@@ -235,7 +243,7 @@ impl App {
         let warnings = warnings.collect();
         self.intake.reroute(routes);
         self.worker.replace(lanes);
-        self.receiver.reload(&loaded.config.endpoints);
+        self.keeper.configure(&loaded.config.endpoints);
         let config = running.reloaded(&loaded.config);
         if let Some(recovery) = &self.recovery {
             recovery.follow(Plan::new(&config));
@@ -311,6 +319,9 @@ pub enum AppError {
     /// The handlers cannot be built.
     #[error(transparent)]
     Config(#[from] Problems),
+    /// The managed secrets cannot be had.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// The store cannot be opened, or is broken.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -42,6 +42,7 @@ use crate::{
         sqlite::{Options, Sqlite},
     },
     telemetry,
+    vault::Vault,
 };
 
 /// Runs the command that the arguments of this process ask for. `registry` knows the kinds of handlers there are.
@@ -152,6 +153,15 @@ fn open_if_here(config: &Config) -> Option<Sqlite> {
         return None;
     }
     open(config).inspect_err(|error| output::talk(format_args!("warning: what is kept is not looked at: {error}"))).ok()
+}
+
+/// Opens the store beside a server that may be running, and the vault in it.
+fn vault(config: &Config) -> Result<(Arc<Sqlite>, Vault), Failure> {
+    let key = config.store.secrets_key.as_ref();
+    let key = key.ok_or_else(|| Failure::new("`store.secrets_key` is not set, so there are no managed secrets"))?;
+    let store = Arc::new(open(config).map_err(Failure::unreachable)?);
+    let vault = Vault::new(Arc::clone(&store) as Arc<_>, key, Arc::new(SystemClock::new()));
+    Ok((store, vault))
 }
 
 fn run(arguments: &Arguments, registry: &Registry) -> Outcome {

@@ -255,6 +255,13 @@ fn endpoint<'l>(loaded: &'l Loaded, name: Option<&str>) -> Result<&'l Endpoint, 
 
 /// The first secret of an endpoint that is accepted now.
 pub(super) fn secret_in_force(endpoint: &Endpoint) -> Result<Secret, Failure> {
+    if endpoint.managed_secrets && endpoint.secrets.is_empty() {
+        let hint =
+            "`webhooks apply` hands it to Apple, and `webhooks ping` tries it; to send with another, add `--secret-file FILE`";
+        return Err(
+            Failure::new(format!("the secret of the endpoint `{}` is sealed in the store", endpoint.name)).hint(hint.to_owned())
+        );
+    }
     let now = SystemClock::new().now();
     let in_force = endpoint.secrets.iter().find(|secret| secret.not_after.is_none_or(|end| now <= end));
     let secret = in_force.ok_or_else(|| Failure::new(format!("every secret of the endpoint `{}` has expired", endpoint.name)))?;

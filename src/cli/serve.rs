@@ -22,6 +22,7 @@ use crate::{
     config::{Flag, Loaded, Problem, Problems, Sources},
     handler::Registry,
     telemetry,
+    vault::VaultError,
 };
 
 /// Receive notifications and have them handled, until told to stop
@@ -133,6 +134,10 @@ pub(super) fn failure(error: AppError) -> Failure {
     match error {
         AppError::Config(problems) => problems.into(),
         error @ (AppError::Store(_) | AppError::Listen { .. }) => Failure::unreachable(error),
+        AppError::Vault(error @ VaultError::Sealed { .. }) => {
+            let hint = "give it the key they were sealed with; if that is lost, `src/docs/operations.md` says how to start anew";
+            Failure::from(error).hint(hint.to_owned())
+        }
         error => error.into(),
     }
 }

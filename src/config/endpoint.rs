@@ -28,8 +28,10 @@ pub struct Endpoint {
     pub path: String,
     /// What webhooks come in: the app's, or the older marketplace ones.
     pub kind: EndpointKind,
-    /// The secrets that are accepted; at least one.
+    /// The secrets that are accepted because they are given here; at least one, unless there are managed ones.
     pub secrets: Vec<EndpointSecret>,
+    /// Whether secrets that the program makes itself are accepted too: those that its store keeps for this endpoint.
+    pub managed_secrets: bool,
     /// The app whose webhook posts here.
     pub app_id: Option<String>,
     /// The event types that the registration is to have; empty means all.
@@ -62,12 +64,18 @@ impl Endpoint {
         let name = section.unique("name", &mut others.names).map(|Name(name)| name);
         let path = section.unique("path", &mut others.paths).map(|Path(path)| path);
         let kind = section.required("kind");
-        let secrets = settle_secrets(&mut section, exposure, &mut others.secrets);
+        let managed_secrets = section.required("managed_secrets");
+        let secrets = settle_secrets(&mut section, exposure, managed_secrets == Some(true), &mut others.secrets);
+        if managed_secrets == Some(true) && !others.have_key {
+            let key = section.path("managed_secrets");
+            let hint = "write `secrets_key = { file = \"…\" }` into `[store]`; `openssl rand -base64 32` makes one".to_owned();
+            section.reading().wrong(&key, "`true`, without a key to seal them with", "`store.secrets_key`", hint);
+        }
         let app_id = section.optional("app_id").map(|AppId(id)| id);
         let events = section.list("events");
         warn_of_unknown_kinds(&mut section, &events);
         section.finish();
-        Some(Self { name: name?, path: path?, kind: kind?, secrets, app_id, events })
+        Some(Self { name: name?, path: path?, kind: kind?, secrets, managed_secrets: managed_secrets?, app_id, events })
     }
 }
 
@@ -78,6 +86,14 @@ pub(super) struct Others {
     names: Taken<Name>,
     paths: Taken<Path>,
     secrets: Vec<(Secret, String)>,
+    have_key: bool,
+}
+
+impl Others {
+    /// No endpoint yet, and whether there is a key to seal managed secrets with.
+    pub(super) fn new(have_key: bool) -> Self {
+        Self { have_key, ..Self::default() }
+    }
 }
 
 /// Who can reach the listener.
@@ -102,10 +118,15 @@ impl Exposure {
     }
 }
 
-fn settle_secrets(section: &mut Section<'_, '_>, exposure: Exposure, taken: &mut Vec<(Secret, String)>) -> Vec<EndpointSecret> {
+fn settle_secrets(
+    section: &mut Section<'_, '_>,
+    exposure: Exposure,
+    managed: bool,
+    taken: &mut Vec<(Secret, String)>,
+) -> Vec<EndpointSecret> {
     let Some(items) = section.items("secrets", "secrets", &secret_source::schema()) else { return Vec::new() };
     let (key, endpoint) = (section.path("secrets"), section.own_path().to_owned());
-    if items.is_empty() {
+    if items.is_empty() && !managed {
         let hint = "write `secrets = [{ file = \"…\" }]`; `asc-webhooks init` makes a secret".to_owned();
         section.reading().wrong(&key, "nothing", "at least one secret", hint);
     }

@@ -120,7 +120,7 @@ pub(super) fn settle(table: &Table, mut reading: Reading<'_>, file: Option<PathB
     }
     let names: Vec<String> =
         endpoints.iter().filter_map(|(_, endpoint)| Some(endpoint.get("name")?.as_str()?.to_owned())).collect();
-    let mut others = Others::default();
+    let mut others = Others::new(table.get("store").is_some_and(|store| store.get("secrets_key").is_some()));
     let endpoints = settle_each("endpoint", &endpoints, &mut reading, |section| Endpoint::settle(section, exposure, &mut others));
     let mut taken = Taken::new();
     let handlers = settle_each("handler", &handlers, &mut reading, |section| Handler::settle(section, &mut taken, &names));

@@ -84,6 +84,7 @@ impl Config {
     /// The keys that `new` says otherwise and that are only read when the program starts.
     pub fn waiting_for_restart(&self, new: &Self) -> Vec<&'static str> {
         let token = |config: &Self| config.admin.token.as_ref().map(|token| token.expose().to_owned());
+        let key = |config: &Self| config.store.secrets_key.as_ref().map(|key| key.expose().to_owned());
         let asc = |config: &Self| {
             let asc = config.asc.clone()?;
             Some((asc.key_id, asc.issuer_id, asc.private_key.expose().to_owned(), asc.base_url, asc.patience, asc.tester_email))
@@ -101,6 +102,7 @@ impl Config {
             ("store.url", self.store.url != new.store.url),
             ("store.retention", self.store.retention != new.store.retention),
             ("store.reserve", self.store.reserve != new.store.reserve),
+            ("store.secrets_key", key(self) != key(new)),
             ("asc", asc(self) != asc(new)),
             ("admin.listen", self.admin.listen != new.admin.listen),
             ("admin.token", token(self) != token(new)),

@@ -22,6 +22,18 @@ impl Setting for String {
     }
 }
 
+impl Setting for bool {
+    const EXPECTED: &'static str = "`true` or `false`";
+
+    fn read(value: &Value) -> Result<Self, Hint> {
+        value.as_bool().ok_or(None)
+    }
+
+    fn schema() -> serde_json::Value {
+        json!({ "type": "boolean" })
+    }
+}
+
 impl Setting for PathBuf {
     const EXPECTED: &'static str = "a path";
 
@@ -43,18 +55,6 @@ impl Setting for SocketAddr {
                 _ => Some("write the address as a number: names are not looked up".to_owned()),
             }
         })
-    }
-}
-
-impl Setting for bool {
-    const EXPECTED: &'static str = "`true` or `false`";
-
-    fn read(value: &Value) -> Result<Self, Hint> {
-        value.as_bool().ok_or(None)
-    }
-
-    fn schema() -> serde_json::Value {
-        json!({ "type": "boolean" })
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
     section::{Hint, Section, Setting},
     setting::{Size, text},
 };
+use crate::secret::Secret;
 
 /// `[store]`
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct Store {
     pub url: StoreUrl,
     /// How long receipts are kept that owe nothing any more.
     pub retention: Duration,
+    /// What the secrets that the program makes itself are sealed with; without it, there are none.
+    pub secrets_key: Option<Secret>,
     /// How much of the disk is left free for finishing what was begun.
     pub reserve: u64,
 }
@@ -33,8 +36,14 @@ impl Store {
         let url = section.required("url");
         let retention = section.required("retention");
         let reserve = section.required("reserve").map(|Size(bytes)| bytes);
+        let secrets_key = section.secret("secrets_key");
+        if let Some(weakness) = secrets_key.as_ref().and_then(Secret::weakness) {
+            let key = section.path("secrets_key");
+            let hint = "`openssl rand -base64 32` makes one".to_owned();
+            section.reading().wrong(&key, weakness.to_string(), "a random key of at least 16 bytes", hint);
+        }
         section.finish();
-        Some(Self { url: url?, retention: retention?, reserve: reserve? })
+        Some(Self { url: url?, retention: retention?, reserve: reserve?, secrets_key })
     }
 }
 

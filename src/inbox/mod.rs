@@ -23,14 +23,17 @@ pub mod account;
 mod finish;
 pub mod identity;
 pub mod memory;
+mod number;
 pub mod query;
+pub mod secrets;
 pub mod sqlite;
 mod store;
 pub mod wrapper;
+
 #[doc = include_str!("../docs/stores.md")]
 pub mod stores {}
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -38,34 +41,13 @@ use jiff::Timestamp;
 pub use self::{
     finish::{Finish, Verdict},
     identity::Identity,
+    number::{DispatchId, ReceiptId},
     store::{Store, StoreError},
 };
 use crate::{
     event::{Event, NotAnEvent},
     signature::{Authentic, Proof},
 };
-
-/// The number of a receipt, in order of arrival at its store. Shown to people as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(transparent)]
-pub struct ReceiptId(pub i64);
-
-impl fmt::Display for ReceiptId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// The number of a dispatch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(transparent)]
-pub struct DispatchId(pub i64);
-
-impl fmt::Display for DispatchId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// How a notification reached us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

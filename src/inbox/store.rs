@@ -10,6 +10,7 @@ use super::{
     Accepted, Arrival, Claim, Claimed, Content, Finish, Identity, Owed, ReceiptId,
     account::{Account, Entry, Pass},
     query::{Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
+    secrets::{KeptSecret, KeptSecrets, SecretsReader},
 };
 
 /// A place where receipts, dispatches and attempts are kept.
@@ -97,6 +98,16 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// The account of every endpoint of which a look at Apple's list has ended, in order of name.
     async fn accounts(&self) -> Result<Vec<Account>, StoreError>;
+
+    /// The sealed secrets, and the servers that go by them.
+    async fn secrets(&self) -> Result<KeptSecrets, StoreError>;
+
+    /// Replaces the secrets of an endpoint, and counts the version up by one. `false` means that the version is not `since` any more
+    /// and nothing was changed: so of two who change the same, one must look again.
+    async fn keep_secrets(&self, endpoint: &str, secrets: Vec<KeptSecret>, since: i64) -> Result<bool, StoreError>;
+
+    /// Notes which version of the secrets a server goes by, and forgets servers that were not heard of for an hour.
+    async fn note_secrets_reader(&self, reader: SecretsReader) -> Result<(), StoreError>;
 
     /// Commits something real, to prove that the store can.
     async fn probe(&self, now: Timestamp) -> Result<(), StoreError>;

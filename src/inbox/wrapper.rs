@@ -13,6 +13,7 @@ use super::{
     Accepted, Arrival, Claim, Claimed, Content, Finish, Identity, Owed, ReceiptId, Store, StoreError,
     account::{Account, Entry, Pass},
     query::{Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
+    secrets::{KeptSecret, KeptSecrets, SecretsReader},
 };
 
 /// A [`Store`] that passes on to another whatever it does not do itself.
@@ -68,6 +69,11 @@ pub trait Wrapper: Debug + Send + Sync + 'static {
         self.inner().finish(finish).await
     }
 
+    /// See [`Store::note_secrets_reader`].
+    async fn note_secrets_reader(&self, reader: SecretsReader) -> Result<(), StoreError> {
+        self.inner().note_secrets_reader(reader).await
+    }
+
     /// See [`Store::probe`].
     async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
         self.inner().probe(now).await
@@ -97,6 +103,10 @@ impl<W: Wrapper> Store for W {
 
     async fn finish(&self, finish: Finish) -> Result<bool, StoreError> {
         Wrapper::finish(self, finish).await
+    }
+
+    async fn note_secrets_reader(&self, reader: SecretsReader) -> Result<(), StoreError> {
+        Wrapper::note_secrets_reader(self, reader).await
     }
 
     async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
@@ -152,6 +162,14 @@ impl<W: Wrapper> Store for W {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         self.inner().reparsed(id, content, identity, owed, now).await
+    }
+
+    async fn secrets(&self) -> Result<KeptSecrets, StoreError> {
+        self.inner().secrets().await
+    }
+
+    async fn keep_secrets(&self, endpoint: &str, secrets: Vec<KeptSecret>, since: i64) -> Result<bool, StoreError> {
+        self.inner().keep_secrets(endpoint, secrets, since).await
     }
 
     async fn stats(&self, now: Timestamp) -> Result<Stats, StoreError> {

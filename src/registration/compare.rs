@@ -4,19 +4,30 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use url::Url;
 
-use super::plan::{Difference, PassedOver, Plan, Reason, Right, Step, Surplus, Why};
+use super::{
+    Unproven,
+    plan::{Difference, PassedOver, Plan, Reason, Right, Step, Surplus, Why},
+};
 use crate::{
     asc::webhook::{MOST_PER_APP, Webhook},
     config::{Config, Endpoint, EndpointKind},
     event::EventKind,
 };
 
+/// What our side is.
+#[derive(Clone, Copy)]
+pub(super) struct Ours<'c> {
+    pub(super) config: &'c Config,
+    pub(super) public_url: &'c Url,
+    pub(super) unproven: &'c Unproven,
+}
+
 /// Adds to the plan what there is to say about an app.
-pub(super) fn app(config: &Config, public_url: &Url, app_id: &str, webhooks: &[Webhook], plan: &mut Plan) {
-    let endpoints = config.endpoints.iter();
-    let here = endpoints.filter(|one| one.kind == EndpointKind::App && one.app_id.as_deref() == Some(app_id));
-    let wanted = here.filter_map(|endpoint| Wanted::of(endpoint, config)).collect();
-    App { id: app_id, webhooks, wanted, public_url, prefix: &config.registration.name_prefix }.compare(plan);
+pub(super) fn app(ours: Ours<'_>, id: &str, webhooks: &[Webhook], plan: &mut Plan) {
+    let endpoints = ours.config.endpoints.iter();
+    let here = endpoints.filter(|one| one.kind == EndpointKind::App && one.app_id.as_deref() == Some(id));
+    let wanted = here.filter_map(|endpoint| Wanted::of(endpoint, ours)).collect();
+    App { id, webhooks, wanted, public_url: ours.public_url, prefix: &ours.config.registration.name_prefix }.compare(plan);
 }
 
 /// What the configuration wants of a webhook.
@@ -26,15 +37,17 @@ struct Wanted<'c> {
     url: Url,
     /// None for all, those that Apple adds some day included.
     events: Option<&'c [EventKind]>,
+    is_unproven: bool,
 }
 
 impl<'c> Wanted<'c> {
-    fn of(endpoint: &'c Endpoint, config: &Config) -> Option<Self> {
+    fn of(endpoint: &'c Endpoint, ours: Ours<'_>) -> Option<Self> {
         Some(Self {
             endpoint: &endpoint.name,
-            name: format!("{}{}", config.registration.name_prefix, endpoint.name),
-            url: config.url_of(endpoint)?,
+            name: format!("{}{}", ours.config.registration.name_prefix, endpoint.name),
+            url: ours.config.url_of(endpoint)?,
             events: Some(&endpoint.events[..]).filter(|events| !events.is_empty()),
+            is_unproven: endpoint.managed_secrets && ours.unproven.contains(&endpoint.name),
         })
     }
 
@@ -53,7 +66,8 @@ impl<'c> Wanted<'c> {
             (!self.has_name_of(webhook)).then(|| Difference::Name { found: webhook.name.clone(), wanted: self.name.clone() });
         let url = (!self.is_at(webhook)).then(|| Difference::Url { found: webhook.url.clone(), wanted: self.url.clone() });
         let events = webhook.events.as_deref().and_then(|found| self.events_besides(found));
-        [disabled, name, url, events].into_iter().flatten().collect()
+        let secret = self.is_unproven.then_some(Difference::Secret);
+        [disabled, name, url, events, secret].into_iter().flatten().collect()
     }
 
     fn events_besides(&self, found: &[EventKind]) -> Option<Difference> {

@@ -6,14 +6,24 @@
 //! **What is ours.** A webhook is ours if its address is below `server.public_url`, or if its name begins with
 //! `registration.name_prefix` and that is not empty. Every other webhook is somebody else's: it is counted, and never touched.
 //!
-//! Secrets cannot be compared, because Apple never shows one.
+//! **Secrets** cannot be compared, because Apple never shows one. Those that the program makes itself are handed over when a webhook is made or
+//! when Apple is not known to have them ([`to_hand_over`]), and exchanged by a [`Rotation`]: never before every running server accepts them.
 
 mod compare;
+mod handover;
 mod plan;
+mod rotation;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-pub use self::plan::{Difference, NoPublicUrl, PassedOver, Plan, Reason, Right, Step, Surplus, Why};
+pub use self::{
+    handover::{NotAccepted, to_hand_over, unproven},
+    plan::{Difference, NoPublicUrl, PassedOver, Plan, Reason, Right, Step, Surplus, Why},
+    rotation::{Outlook, Progress, Rotation, RotationError},
+};
 use crate::{
     asc::{
         Client, Error,
@@ -25,6 +35,9 @@ use crate::{
 
 /// The webhooks that Apple has, by app.
 pub type AppleSide = BTreeMap<String, Vec<Webhook>>;
+
+/// The endpoints whose managed secret Apple is not known to have.
+pub type Unproven = BTreeSet<Arc<str>>;
 
 /// Asks Apple for the webhooks of every app of the configuration, and of these apps too.
 ///
@@ -39,7 +52,7 @@ pub async fn look(config: &Config, client: &Client, also: &[String]) -> Result<A
 }
 
 impl Step {
-    /// Does it at Apple. `secret` is what a new webhook is to sign with.
+    /// Does it at Apple. `secret` is what the webhook is to sign with, if the step hands that over.
     ///
     /// Once it is done, a new plan does not have it any more.
     pub async fn carry_out(&self, client: &Client, secret: &Secret) -> Result<Webhook, Error> {
@@ -57,6 +70,7 @@ impl Step {
                         Difference::Name { wanted, .. } => change.name = Some(wanted.clone()),
                         Difference::Url { wanted, .. } => change.url = Some(wanted.clone()),
                         Difference::Events { wanted, .. } => change.events = Some(wanted.clone()),
+                        Difference::Secret => change.secret = Some(secret.clone()),
                     }
                 }
                 client.change_webhook(&webhook.id, &change).await

@@ -5,7 +5,10 @@ use std::{fmt, sync::Arc};
 use serde::Serialize;
 use url::Url;
 
-use super::{AppleSide, compare};
+use super::{
+    AppleSide, Unproven,
+    compare::{self, Ours},
+};
 use crate::{
     asc::webhook::{MOST_PER_APP, Webhook},
     config::{Config, EndpointKind},
@@ -91,6 +94,8 @@ pub enum Difference {
         /// All it should be sent.
         wanted: Vec<EventKind>,
     },
+    /// Apple is not known to have the secret that the store keeps for the endpoint.
+    Secret,
 }
 
 /// A webhook of ours that no endpoint wants.
@@ -166,7 +171,7 @@ impl Plan {
     ///
     /// # Errors
     /// When the public address of this server is not known.
-    pub fn new(config: &Config, side: &AppleSide) -> Result<Self, NoPublicUrl> {
+    pub fn new(config: &Config, side: &AppleSide, unproven: &Unproven) -> Result<Self, NoPublicUrl> {
         let public_url = config.server.public_url.as_ref().ok_or(NoPublicUrl)?;
         let mut plan = Self::default();
         for endpoint in &config.endpoints {
@@ -178,7 +183,8 @@ impl Plan {
             plan.passed_over.push(PassedOver { endpoint: Arc::clone(&endpoint.name), reason });
         }
         for (app_id, webhooks) in side {
-            compare::app(config, public_url, app_id, webhooks, &mut plan);
+            let ours = Ours { config, public_url, unproven };
+            compare::app(ours, app_id, webhooks, &mut plan);
         }
         Ok(plan)
     }
@@ -221,6 +227,7 @@ impl fmt::Display for Difference {
                 };
                 write!(f, "events: {}", [signed('+', missing), signed('-', unwanted)].concat().join(" "))
             }
+            Self::Secret => f.write_str("secret: hand over the one in the store"),
         }
     }
 }

@@ -60,7 +60,7 @@ fn some() -> Webhook {
 }
 
 fn plan(config: &Config, webhooks: Vec<Webhook>) -> Plan {
-    Plan::new(config, &AppleSide::from([(APP.to_owned(), webhooks)])).unwrap()
+    Plan::new(config, &AppleSide::from([(APP.to_owned(), webhooks)]), &Unproven::new()).unwrap()
 }
 
 /// What a plan says, a line for each thing.
@@ -174,6 +174,18 @@ fn a_prefix_finds_what_posts_elsewhere() {
 }
 
 #[test]
+fn a_managed_secret_that_apple_is_not_known_to_have_is_handed_over() {
+    let mut config = config("", "");
+    config.endpoints[0].managed_secrets = true;
+    let side = AppleSide::from([(APP.to_owned(), vec![ours(), some()])]);
+    // The other endpoint has none that the program made.
+    let unproven = Unproven::from(["ours".into(), "some".into()]);
+    let plan = Plan::new(&config, &side, &unproven).unwrap();
+    assert_eq!(said(&plan), "change 1 of ours: secret: hand over the one in the store\nright 2 of some\n");
+    assert!(!Plan::new(&config, &side, &Unproven::new()).unwrap().differs());
+}
+
+#[test]
 fn an_app_has_room_for_ten() {
     let foreign =
         |count: usize| (0..count).map(|at| webhook(&format!("f{at}"), "x", "https://ci.example.net/x")).collect::<Vec<_>>();
@@ -196,7 +208,7 @@ fn what_cannot_be_planned_is_said() {
     assert!(!plan.differs(), "an endpoint that says too little is no difference");
 
     let nowhere = loaded("[[endpoint]]\nname = 'a'\npath = '/a'\napp_id = '1'\nsecrets = ['a secret of the endpoint a']\n");
-    assert_eq!(Plan::new(&nowhere, &AppleSide::new()).unwrap_err(), NoPublicUrl);
+    assert_eq!(Plan::new(&nowhere, &AppleSide::new(), &Unproven::new()).unwrap_err(), NoPublicUrl);
 }
 
 #[test]

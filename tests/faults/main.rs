@@ -22,6 +22,7 @@ mod image;
 mod isolation;
 mod power_loss;
 mod recovery;
+mod rotation;
 mod stop;
 mod strangers;
 mod support;

@@ -10,7 +10,8 @@
 //! - `trust-the-id`: takes every event for known whose id was seen before;
 //! - `write-behind`: says that an event is kept, writes it a moment later, and does not when it is asked to stop before;
 //! - `mark-first`: moves the mark of recovery before what was recovered is written, which happens a moment later;
-//! - `linger-at-the-end`: takes ten seconds to close its store.
+//! - `linger-at-the-end`: takes ten seconds to close its store;
+//! - `accept-later`: says that it accepts the newest secrets before it does.
 //!
 //! Each knows a handler kind `panic` that panics on every event, as a handler of somebody's own might. The fault tests run the twin to
 //! see that they would notice. It is built with the feature `sabotage` only, and never shipped.
@@ -33,6 +34,7 @@ use asc_webhooks::{
     handler::{HandlerError, Registry, handler_fn},
     inbox::{
         Accepted, Arrival, Claim, Claimed, Finish, Identity, ReceiptId, Store, StoreError,
+        secrets::SecretsReader,
         sqlite::{Options, Sqlite},
         wrapper::Wrapper,
     },
@@ -57,6 +59,7 @@ enum Sabotage {
     WriteBehind,
     MarkFirst,
     LingerAtTheEnd,
+    AcceptLater,
 }
 
 /// What is said of an event that nobody has written yet.
@@ -78,6 +81,7 @@ async fn main() -> anyhow::Result<()> {
         "write-behind" => Sabotage::WriteBehind,
         "mark-first" => Sabotage::MarkFirst,
         "linger-at-the-end" => Sabotage::LingerAtTheEnd,
+        "accept-later" => Sabotage::AcceptLater,
         other => bail!("there is no sabotage `{other}`"),
     };
     let loaded = config::load(&Sources::of_process(Some(PathBuf::from(file))))?;
@@ -199,6 +203,13 @@ impl Wrapper for Twin {
             self.under_way.fetch_sub(1, Ordering::SeqCst);
         }
         Ok(finished)
+    }
+
+    async fn note_secrets_reader(&self, mut reader: SecretsReader) -> Result<(), StoreError> {
+        if self.how == Sabotage::AcceptLater {
+            reader.version = i64::MAX;
+        }
+        self.kept.note_secrets_reader(reader).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -60,6 +60,7 @@ impl Server {
             path: "/app".to_owned(),
             kind: config::EndpointKind::App,
             secrets: vec![config::EndpointSecret { secret: Secret::new(SECRET), label: "only".to_owned(), not_after: None }],
+            managed_secrets: false,
             app_id: None,
             events: Vec::new(),
         };

@@ -114,7 +114,7 @@ async fn a_plan_after_apply_is_empty_and_what_is_foreign_is_untouched() {
     assert_eq!(scene.json(&["apply", "--json"], 0)["done"].as_array().map(Vec::len), Some(2));
     let plan = scene.json(&["plan", "--json"], 5);
     assert_eq!((plan["steps"].as_array().map(Vec::len), plan["surplus"].as_array().map(Vec::len)), (Some(0), Some(1)), "{plan}");
-    scene.run(&["apply", "--prune"], 2);
+    scene.run(&["apply", "--prune"], 1);
     scene.run(&["apply", "--prune", "--yes"], 0);
     let plan = scene.json(&["plan", "--json"], 0);
     assert_eq!((plan["right"].as_array().map(Vec::len), &plan["foreign"]), (Some(2), &1.into()), "{plan}");

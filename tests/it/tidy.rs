@@ -29,7 +29,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("server", &["intake", "telemetry", "handler", "inbox", "config", "event", "signature", "secret", "clock", "shutdown"]),
     ("recovery", &["intake", "telemetry", "inbox", "config", "asc", "clock", "shutdown"]),
     ("sandbox", &["event", "signature", "secret", "clock", "shutdown", "http_client"]),
-    ("registration", &["asc", "config", "event", "secret"]),
+    ("vault", &["config", "inbox", "secret", "clock", "shutdown"]),
+    ("registration", &["vault", "asc", "config", "inbox", "event", "secret"]),
     (
         "app",
         &[
@@ -37,6 +38,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "worker",
             "recovery",
             "enrichment",
+            "vault",
             "intake",
             "asc",
             "telemetry",
@@ -61,6 +63,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "recovery",
             "enrichment",
             "registration",
+            "vault",
             "intake",
             "asc",
             "telemetry",
@@ -87,6 +90,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("comfy_table", &["cli"]),
     ("anyhow", &["cli", "main.rs"]),
     ("reqwest", &["http_client", "asc", "handler/answer", "handler/forward", "handler/chat"]),
+    ("ring", &["vault"]),
     ("minijinja", &["handler"]),
     ("p256", &["asc", "sandbox"]),
     ("std::env", &["config/load", "cli"]),

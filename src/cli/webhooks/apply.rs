@@ -1,37 +1,41 @@
 //! `webhooks apply`: makes Apple's side as the configuration says, step by step. Interrupted or run twice, it goes on from what is there.
 
+use std::{cmp::Reverse, time::Duration};
+
 use serde_json::{Value, json};
 
 use super::{
     super::{
         Format, Outcome,
+        change::Consent,
         failure::{Failure, asked},
         output,
     },
     plan,
 };
 use crate::{
-    asc::Client,
-    config::{Config, EndpointSecret},
-    registration::{Plan, Step},
+    asc::{Client, webhook::Webhook},
+    config::{Config, Endpoint, EndpointSecret},
+    registration::{self, NotAccepted, Plan, Step},
     secret::Secret,
+    vault::Vault,
 };
 
 /// Make Apple's side as the configuration says; what `webhooks plan` shows is done
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Run it as often as you like: what is right is left alone, and what is not ours is never touched.
-The secret of a webhook that is there already is not changed.")]
+The secret of a webhook that is there already is not changed, unless the program manages it and
+Apple was never given it.")]
 pub(in crate::cli) struct Arguments {
     /// Look at this app too, which no endpoint is for any more. May be given more than once
     #[arg(long, value_name = "APP_ID")]
     app: Vec<String>,
     /// Delete our webhooks that no endpoint wants
-    #[arg(long, requires = "yes")]
-    prune: bool,
-    /// Do not ask whether deleting is meant
     #[arg(long)]
-    yes: bool,
+    prune: bool,
+    #[command(flatten)]
+    consent: Consent,
     /// Change nothing: show what would be done
     #[arg(long)]
     dry_run: bool,
@@ -40,16 +44,21 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(config: &Config, client: &Client, arguments: &Arguments) -> Outcome {
-    let mut plan = plan::make(config, client, &arguments.app).await?;
+    let vault = plan::managed(config)?;
+    let mut plan = plan::make(config, client, vault.as_ref(), &arguments.app).await?;
     if arguments.dry_run {
         return plan::show(&plan, arguments.format);
     }
-    let mut work = Work { config, client, done: Vec::new() };
+    if arguments.prune && !plan.surplus.is_empty() {
+        let surplus = output::count(plan.surplus.len() as u64, "webhook", "webhooks");
+        arguments.consent.obtain(&format!("delete {surplus} that `webhooks plan` shows as surplus"))?;
+    }
+    let mut work = Work { config, client, vault: vault.as_ref(), done: Vec::new() };
     work.carry_out(&plan).await?;
     if arguments.prune && !plan.surplus.is_empty() {
         work.prune(&plan).await?;
         if plan.lacks_room() {
-            plan = plan::make(config, client, &arguments.app).await?;
+            plan = plan::make(config, client, vault.as_ref(), &arguments.app).await?;
             work.carry_out(&plan).await?;
         } else {
             plan.surplus.clear();
@@ -62,14 +71,14 @@ pub(super) async fn run(config: &Config, client: &Client, arguments: &Arguments)
 struct Work<'a> {
     config: &'a Config,
     client: &'a Client,
+    vault: Option<&'a Vault>,
     done: Vec<Value>,
 }
 
 impl Work<'_> {
     async fn carry_out(&mut self, plan: &Plan) -> Outcome {
         for step in &plan.steps {
-            let secret = secret_of(self.config, step)?;
-            let webhook = step.carry_out(self.client, &secret).await.map_err(|error| self.interrupted(asked(error)))?;
+            let webhook = self.carry_out_one(step).await.map_err(|failure| self.interrupted(failure))?;
             let (action, did) = match step {
                 Step::Create { .. } => ("create", "created"),
                 Step::Change { .. } => ("change", "changed"),
@@ -78,6 +87,18 @@ impl Work<'_> {
             self.done.push(json!({ "action": action, "endpoint": step.endpoint(), "webhook": webhook }));
         }
         Ok(())
+    }
+
+    async fn carry_out_one(&self, step: &Step) -> Result<Webhook, Failure> {
+        let endpoint = self.config.endpoints.iter().find(|endpoint| endpoint.name == *step.endpoint());
+        let endpoint = endpoint.ok_or_else(|| Failure::not_found(format!("there is no endpoint `{}`", step.endpoint())))?;
+        let Some(vault) = self.vault.filter(|_| endpoint.managed_secrets) else {
+            return step.carry_out(self.client, &secret_of(endpoint)?).await.map_err(asked);
+        };
+        let managed = registration::to_hand_over(vault, &endpoint.name).await.map_err(not_accepted)?;
+        let webhook = step.carry_out(self.client, &managed.secret).await.map_err(asked)?;
+        vault.settle(&endpoint.name, &managed.label, Duration::ZERO).await?;
+        Ok(webhook)
     }
 
     async fn prune(&mut self, plan: &Plan) -> Outcome {
@@ -106,7 +127,7 @@ impl Work<'_> {
         }
         if !plan.surplus.is_empty() {
             let surplus = output::count(plan.surplus.len() as u64, "surplus webhook stays", "surplus webhooks stay");
-            output::talk(format_args!("{surplus}: `webhooks plan` shows why, `webhooks apply --prune --yes` deletes"));
+            output::talk(format_args!("{surplus}: `webhooks plan` shows why, `webhooks apply --prune` deletes"));
         }
         for passed in &plan.passed_over {
             output::talk(format_args!("the endpoint `{}` was passed over: {}", passed.endpoint, passed.reason));
@@ -119,12 +140,16 @@ impl Work<'_> {
     }
 }
 
+/// What to do when a running server would refuse a secret, or none is running.
+pub(super) fn not_accepted(error: NotAccepted) -> Failure {
+    let hint = matches!(error, NotAccepted::NoServer).then(|| "start it with `asc-webhooks serve`, then run this again".to_owned());
+    Failure::unreachable(error).hint(hint)
+}
+
 /// What a new webhook is to sign with: of the endpoint's secrets, the one that lasts longest, and of those the first.
-fn secret_of(config: &Config, step: &Step) -> Result<Secret, Failure> {
-    let name = step.endpoint();
-    let endpoint = config.endpoints.iter().find(|endpoint| endpoint.name == *name);
-    let mut secrets: Vec<&EndpointSecret> = endpoint.into_iter().flat_map(|endpoint| &endpoint.secrets).collect();
-    secrets.sort_by_key(|secret| secret.not_after.map_or((0, None), |end| (1, Some(std::cmp::Reverse(end)))));
+fn secret_of(endpoint: &Endpoint) -> Result<Secret, Failure> {
+    let mut secrets: Vec<&EndpointSecret> = endpoint.secrets.iter().collect();
+    secrets.sort_by_key(|secret| secret.not_after.map_or((0, None), |end| (1, Some(Reverse(end)))));
     let first = secrets.first().map(|secret| secret.secret.clone());
-    first.ok_or_else(|| Failure::new(format!("the endpoint `{name}` has no secret that a webhook could sign with")))
+    first.ok_or_else(|| Failure::new(format!("the endpoint `{}` has no secret that a webhook could sign with", endpoint.name)))
 }

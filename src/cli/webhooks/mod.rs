@@ -6,6 +6,7 @@ mod delete;
 mod list;
 mod ping;
 mod plan;
+mod rotate_secret;
 mod show;
 mod update;
 
@@ -31,6 +32,7 @@ pub(super) enum Command {
     Ping(ping::Arguments),
     Plan(plan::Arguments),
     Apply(apply::Arguments),
+    RotateSecret(rotate_secret::Arguments),
 }
 
 pub(super) async fn run(setup: &Setup<'_>, command: &Command) -> Outcome {
@@ -44,6 +46,7 @@ pub(super) async fn run(setup: &Setup<'_>, command: &Command) -> Outcome {
         Command::Ping(arguments) => ping::run(&loaded.config, &client, arguments).await,
         Command::Plan(arguments) => plan::run(&loaded.config, &client, arguments).await,
         Command::Apply(arguments) => apply::run(&loaded.config, &client, arguments).await,
+        Command::RotateSecret(arguments) => rotate_secret::run(&loaded.config, &client, arguments).await,
     }
 }
 

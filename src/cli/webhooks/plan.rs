@@ -5,12 +5,13 @@ use serde_json::json;
 use super::super::{
     Format, Outcome,
     failure::{Failure, asked},
-    output,
+    output, vault,
 };
 use crate::{
     asc::Client,
     config::Config,
-    registration::{self, Plan, Step},
+    registration::{self, Plan, Step, Unproven},
+    vault::Vault,
 };
 
 /// Show how the webhooks that Apple has differ from the configuration
@@ -27,18 +28,28 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(config: &Config, client: &Client, arguments: &Arguments) -> Outcome {
-    let plan = make(config, client, &arguments.app).await?;
+    let plan = make(config, client, managed(config)?.as_ref(), &arguments.app).await?;
     show(&plan, arguments.format)?;
     if plan.differs() { Err(Failure::differs()) } else { Ok(()) }
 }
 
 /// Looks at Apple's side, and compares.
-pub(super) async fn make(config: &Config, client: &Client, also: &[String]) -> Result<Plan, Failure> {
+pub(super) async fn make(config: &Config, client: &Client, vault: Option<&Vault>, also: &[String]) -> Result<Plan, Failure> {
     if config.server.public_url.is_none() {
         return Err(no_public_url(registration::NoPublicUrl));
     }
     let side = registration::look(config, client, also).await.map_err(asked)?;
-    Plan::new(config, &side).map_err(no_public_url)
+    let unproven = match vault {
+        Some(vault) => registration::unproven(config, vault).await?,
+        None => Unproven::new(),
+    };
+    Plan::new(config, &side, &unproven).map_err(no_public_url)
+}
+
+/// The vault, if an endpoint has managed secrets.
+pub(super) fn managed(config: &Config) -> Result<Option<Vault>, Failure> {
+    let is_needed = config.endpoints.iter().any(|endpoint| endpoint.managed_secrets);
+    is_needed.then(|| vault(config).map(|(_, vault)| vault)).transpose()
 }
 
 /// Shows a plan.

@@ -10,13 +10,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use self::state::{State, is_unparsed, meets};
 use super::{
     Accepted, Arrival, Claim, Claimed, Content, DispatchState, Finish, Identity, Owed, ReceiptId, Store, StoreError,
     account::{Account, Entry, Pass},
     query::{DispatchRecord, Listed, Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
+    secrets::{KeptSecret, KeptSecrets, SecretsReader},
 };
 
 /// A store that ends with the process.
@@ -148,6 +149,30 @@ impl Store for Memory {
 
     async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
         Ok(self.state()?.accounts.all())
+    }
+
+    async fn secrets(&self) -> Result<KeptSecrets, StoreError> {
+        Ok(self.state()?.secrets.clone())
+    }
+
+    async fn keep_secrets(&self, endpoint: &str, secrets: Vec<KeptSecret>, since: i64) -> Result<bool, StoreError> {
+        let kept = &mut self.state()?.secrets;
+        if kept.version != since {
+            return Ok(false);
+        }
+        kept.version += 1;
+        kept.endpoints.insert(endpoint.to_owned(), secrets);
+        kept.endpoints.retain(|_, secrets| !secrets.is_empty());
+        Ok(true)
+    }
+
+    async fn note_secrets_reader(&self, reader: SecretsReader) -> Result<(), StoreError> {
+        let forgotten = reader.seen_at.saturating_sub(SignedDuration::from_hours(1)).unwrap_or(Timestamp::MIN);
+        let readers = &mut self.state()?.secrets.readers;
+        readers.retain(|known| known.name != reader.name && known.seen_at >= forgotten);
+        readers.push(reader);
+        readers.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(())
     }
 
     async fn probe(&self, _now: Timestamp) -> Result<(), StoreError> {

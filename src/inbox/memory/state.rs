@@ -13,6 +13,7 @@ use super::super::{
     Accepted, Arrival, Attempt, AttemptResult, Claim, Claimed, Content, Dispatch, DispatchId, DispatchState, Finish, Identity,
     Lease, Owed, Receipt, ReceiptId, Source, Verdict,
     query::{EndpointStats, HandlerStats, Listed, Purged, ReceiptFilter, Replay, Stats},
+    secrets::KeptSecrets,
 };
 use super::account::Accounts;
 use crate::signature::Proof;
@@ -27,6 +28,7 @@ pub(super) struct State {
     last_receipt: i64,
     last_dispatch: i64,
     pub(super) accounts: Accounts,
+    pub(super) secrets: KeptSecrets,
     pub(super) closed: bool,
 }
 

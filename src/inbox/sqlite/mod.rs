@@ -26,6 +26,7 @@ mod listing;
 mod place;
 mod reading;
 mod schema;
+mod secrets;
 mod tally;
 mod work;
 mod writer;
@@ -46,6 +47,7 @@ use super::{
     Accepted, Arrival, Claim, Claimed, Content, Finish, Identity, Owed, ReceiptId, Store, StoreError,
     account::{Account, Entry, Pass},
     query::{Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
+    secrets::{KeptSecret, KeptSecrets, SecretsReader},
 };
 
 /// Which file, and how to treat it.
@@ -254,6 +256,19 @@ impl Store for Sqlite {
         self.readers.read(account::accounts).await
     }
 
+    async fn secrets(&self) -> Result<KeptSecrets, StoreError> {
+        self.readers.read(secrets::read).await
+    }
+
+    async fn keep_secrets(&self, endpoint: &str, secrets: Vec<KeptSecret>, since: i64) -> Result<bool, StoreError> {
+        let endpoint = endpoint.to_owned();
+        self.writer.write(move |ledger| ledger.keep_secrets(&endpoint, &secrets, since)).await
+    }
+
+    async fn note_secrets_reader(&self, reader: SecretsReader) -> Result<(), StoreError> {
+        self.writer.write(move |ledger| ledger.note_secrets_reader(&reader)).await
+    }
+
     async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
         self.writer.write(move |ledger| ledger.probe(now)).await
     }
@@ -277,6 +292,7 @@ fn lock_to_migrate(held: Option<&File>, path: &Path) -> Result<Option<File>, Sto
 fn take_back(ledger: &mut Ledger) -> rusqlite::Result<()> {
     ledger.connection.execute_batch("BEGIN IMMEDIATE")?;
     let lost = ledger.release_all()?;
+    ledger.forget_secrets_readers()?;
     ledger.settle()?;
     ledger.connection.execute_batch("COMMIT")?;
     if lost > 0 {

@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_inbox.sql"),
     include_str!("migrations/0002_recovery.sql"),
     include_str!("migrations/0003_details.sql"),
+    include_str!("migrations/0004_secrets.sql"),
 ];
 
 /// How far a database is behind.

@@ -69,6 +69,7 @@ fn endpoint(path: &str, secret: &str) -> config::Endpoint {
         path: path.to_owned(),
         kind: EndpointKind::App,
         secrets: vec![config::EndpointSecret { secret: Secret::new(secret), label: "only".to_owned(), not_after: None }],
+        managed_secrets: false,
         app_id: None,
         events: Vec::new(),
     }

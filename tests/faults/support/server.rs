@@ -27,7 +27,9 @@ pub(crate) struct Setup {
     wrapper: Vec<String>,
     program: Vec<String>,
     variables: Vec<(String, String)>,
+    listen: SocketAddr,
     server: String,
+    store_keys: String,
     blocks: String,
 }
 
@@ -42,7 +44,9 @@ impl Setup {
             wrapper: Vec::new(),
             program: vec![env!("CARGO_BIN_EXE_asc-webhooks").into()],
             variables: Vec::new(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             server: String::new(),
+            store_keys: String::new(),
             blocks: String::new(),
         }
     }
@@ -68,6 +72,18 @@ impl Setup {
     /// Sets a variable of the environment.
     pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.into(), value.into()));
+        self
+    }
+
+    /// Listens there, and not at any address that is free.
+    pub(crate) fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Adds keys of `[store]`.
+    pub(crate) fn store_keys(mut self, keys: &str) -> Self {
+        self.store_keys += keys;
         self
     }
 
@@ -103,12 +119,12 @@ impl Setup {
 
     /// Writes the configuration; says where.
     pub(crate) fn configuration(&self) -> PathBuf {
-        let Self { store, server, blocks, .. } = self;
+        let Self { store, listen, server, store_keys, blocks, .. } = self;
         let store = store.display();
         let text = format!(
             r#"
 [server]
-listen = "127.0.0.1:0"
+listen = "{listen}"
 {server}
 
 [admin]
@@ -116,6 +132,7 @@ listen = "127.0.0.1:0"
 
 [store]
 url = "sqlite:{store}"
+{store_keys}
 
 [telemetry]
 log = "info"

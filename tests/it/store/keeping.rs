@@ -7,6 +7,7 @@ use asc_webhooks::{
     inbox::{
         Accepted, Content, Dispatch, DispatchState, Identity, ReceiptId, Source, Store, Verdict,
         query::{EndpointStats, HandlerStats, PageRequest, Purged, ReceiptFilter, Replay, Stats},
+        secrets::{KeptSecret, SecretState, SecretsReader},
     },
 };
 use bytes::Bytes;
@@ -29,6 +30,8 @@ kept_by_every_store! {
     a_purge_removes_what_owes_nothing_and_remembers_it
     a_closed_store_refuses
     a_probe_succeeds
+    sealed_secrets_are_replaced_as_one_and_by_one_at_a_time
+    servers_that_are_heard_of_are_remembered_for_an_hour
 }
 
 async fn an_arrival_is_kept_as_it_came(store: Arc<dyn Store>) {
@@ -285,4 +288,42 @@ async fn a_closed_store_refuses(store: Arc<dyn Store>) {
 async fn a_probe_succeeds(store: Arc<dyn Store>) {
     store.probe(at(1_000)).await.unwrap();
     store.probe(at(1_000)).await.unwrap();
+}
+
+fn sealed(label: &str, state: SecretState, not_after: Option<i64>) -> KeptSecret {
+    KeptSecret { label: label.into(), state, sealed: vec![0, 255, 7], made_at: at(10), not_after: not_after.map(at) }
+}
+
+async fn sealed_secrets_are_replaced_as_one_and_by_one_at_a_time(store: Arc<dyn Store>) {
+    let (next, current) = (sealed("next", SecretState::Next, None), sealed("current", SecretState::Current, None));
+    let retiring = sealed("a", SecretState::Retiring, Some(20));
+    assert_eq!(store.secrets().await.unwrap().version, 0);
+    assert!(store.keep_secrets("app", vec![next.clone()], 0).await.unwrap());
+    assert!(!store.keep_secrets("app", vec![], 0).await.unwrap(), "another change came between");
+    assert!(!store.keep_secrets("app", vec![], 2).await.unwrap());
+    assert!(store.keep_secrets("other", vec![next.clone()], 1).await.unwrap());
+    let three = vec![retiring, current, next.clone()];
+    assert!(store.keep_secrets("app", three.clone(), 2).await.unwrap());
+    let kept = store.secrets().await.unwrap();
+    assert_eq!(kept.version, 3);
+    assert_eq!(kept.endpoints, [("app".to_owned(), three), ("other".to_owned(), vec![next])].into());
+    assert!(store.keep_secrets("other", vec![], 3).await.unwrap());
+    assert_eq!(store.secrets().await.unwrap().endpoints.into_keys().collect::<Vec<_>>(), ["app"]);
+
+    let changes = (0..8).map(|number| {
+        let (store, mine) = (store.clone(), vec![sealed(&format!("s{number}"), SecretState::Next, None)]);
+        async move { store.keep_secrets("app", mine, 4).await.unwrap() }
+    });
+    let won = futures_util::future::join_all(changes).await;
+    assert_eq!(won.iter().filter(|won| **won).count(), 1, "{won:?}");
+}
+
+async fn servers_that_are_heard_of_are_remembered_for_an_hour(store: Arc<dyn Store>) {
+    let reader = |name: &str, version, second| SecretsReader { name: name.into(), version, seen_at: at(second) };
+    for one in [reader("b", 1, 100), reader("a", 1, 200), reader("b", 2, 300)] {
+        store.note_secrets_reader(one).await.unwrap();
+    }
+    assert_eq!(store.secrets().await.unwrap().readers, [reader("a", 1, 200), reader("b", 2, 300)]);
+    store.note_secrets_reader(reader("c", 2, 3_801)).await.unwrap();
+    assert_eq!(store.secrets().await.unwrap().readers, [reader("b", 2, 300), reader("c", 2, 3_801)]);
 }
