@@ -1,5 +1,7 @@
 //! Texts from elsewhere, made fit to be shown, and Apple's words made readable.
 
+use crate::plain;
+
 /// What stands at the end of a text that was cut.
 const MARK: char = '…';
 
@@ -10,10 +12,8 @@ pub fn clean(text: &str) -> String {
 
 /// A text of several lines, each without what cannot be seen; empty lines at its ends are left out.
 pub fn clean_lines(text: &str) -> String {
-    let unseen = |letter: char| {
-        (letter.is_control() && letter != '\n')
-            || matches!(letter, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
+    // The two joiners hold emoji and letters of some scripts together.
+    let unseen = |letter: char| !plain::is_harmless(letter) && !matches!(letter, '\u{200c}' | '\u{200d}');
     let seen: String = text.replace("\r\n", "\n").replace(['\r', '\u{2028}', '\u{2029}'], "\n");
     let lines = seen.lines().map(|line| line.replace('\t', " ").replace(unseen, ""));
     lines.collect::<Vec<_>>().join("\n").trim().to_owned()
