@@ -97,7 +97,7 @@ pub struct Context {
     pub(crate) idempotency_key: Arc<str>,
     pub(crate) attempt: u32,
     pub(crate) details: Option<Arc<Details>>,
-    pub(crate) files: Option<Arc<dyn Files>>,
+    pub(crate) kept: Option<Arc<dyn Kept>>,
     pub(crate) cancelled: CancellationToken,
 }
 
@@ -152,22 +152,29 @@ impl Context {
     /// # Errors
     /// When the store cannot be read. The error is one to try again after.
     pub async fn file(&self, name: &str) -> Result<Option<Bytes>, HandlerError> {
-        match &self.files {
-            Some(files) => files.file(name).await.map_err(HandlerError::retry),
+        match &self.kept {
+            Some(kept) => kept.file(name).await.map_err(HandlerError::retry),
+            None => Ok(None),
+        }
+    }
+
+    /// When the event's subject came into the state that it has left now, as far as we have heard.
+    ///
+    /// # Errors
+    /// When the store cannot be read. The error is one to try again after.
+    pub async fn since(&self) -> Result<Option<Timestamp>, HandlerError> {
+        match &self.kept {
+            Some(kept) => kept.since().await.map_err(HandlerError::retry),
             None => Ok(None),
         }
     }
 
     /// What a message about the event is made of.
-    pub(crate) fn told<'a>(&'a self, event: &'a Event) -> Told<'a> {
+    pub(crate) async fn told<'a>(&'a self, event: &'a Event) -> Told<'a> {
         static NOTHING: LazyLock<Details> = LazyLock::new(Details::default);
-        Told {
-            event,
-            details: self.details().unwrap_or(&NOTHING),
-            endpoint: &self.endpoint,
-            since: None,
-            received_at: self.received_at,
-        }
+        // A message without it is better than none.
+        let since = if event.previous_state().is_some() { self.since().await.ok().flatten() } else { None };
+        Told { event, details: self.details().unwrap_or(&NOTHING), endpoint: &self.endpoint, since, received_at: self.received_at }
     }
 
     /// Resolves when the attempt is about to be cut off because the program stops.
@@ -176,11 +183,14 @@ impl Context {
     }
 }
 
-/// The files that are kept with an event.
+/// What is kept of an event and of others before it. Errors are for the operator.
 #[async_trait]
-pub(crate) trait Files: fmt::Debug + Send + Sync {
-    /// The bytes of one; the error is for the operator.
+pub(crate) trait Kept: fmt::Debug + Send + Sync {
+    /// The bytes of a file.
     async fn file(&self, name: &str) -> Result<Option<Bytes>, String>;
+
+    /// When the subject came into the state that it has left now.
+    async fn since(&self) -> Result<Option<Timestamp>, String>;
 }
 
 /// A handler's "no", in one of two words.
@@ -269,7 +279,7 @@ impl Context {
             idempotency_key: "5c3f0a".into(),
             attempt: 1,
             details: None,
-            files: None,
+            kept: None,
             cancelled: CancellationToken::new(),
         }
     }

@@ -54,6 +54,11 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The bytes of a file that is kept with a receipt.
     async fn file(&self, id: ReceiptId, name: &str) -> Result<Option<Bytes>, StoreError>;
 
+    /// When the subject of a receipt came into the state that the receipt says it has left: the time of the newest earlier receipt of the
+    /// same endpoint, kind and subject, if that one tells of this state. Times are Apple's, or else when it was received. None if nothing
+    /// tells of it.
+    async fn entered(&self, id: ReceiptId) -> Result<Option<Timestamp>, StoreError>;
+
     /// Lists receipts, newest first.
     async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError>;
 

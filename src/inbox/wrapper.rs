@@ -137,6 +137,10 @@ impl<W: Wrapper> Store for W {
         self.inner().file(id, name).await
     }
 
+    async fn entered(&self, id: ReceiptId) -> Result<Option<Timestamp>, StoreError> {
+        self.inner().entered(id).await
+    }
+
     async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError> {
         self.inner().receipts(filter, page).await
     }

@@ -25,7 +25,7 @@ use crate::{
     config::{Enrich, RetrySchedule},
     enrichment::Enrichment,
     event::{Details, Event},
-    handler::{BoxHandler, Context, Files, Handler as _, HandlerError, route::When},
+    handler::{BoxHandler, Context, Handler as _, HandlerError, Kept, route::When},
     inbox::{AttemptResult, Claim, Claimed, Finish, ReceiptId, Room, Source, Store, StoreError, Verdict},
     plain,
     shutdown::Shutdown,
@@ -228,8 +228,8 @@ impl Worker {
         if !lane.when.as_ref().is_none_or(is_wanted) {
             return End::Answered(Ok(()));
         }
-        let files: Arc<dyn Files> = Arc::new(KeptFiles { store: Arc::clone(&self.store), receipt: claimed.receipt.id });
-        let context = Context { files: details.is_some().then_some(files), details, ..context(claimed, shutdown) };
+        let kept: Arc<dyn Kept> = Arc::new(InStore { store: Arc::clone(&self.store), receipt: claimed.receipt.id });
+        let context = Context { kept: Some(kept), details, ..context(claimed, shutdown) };
         // The call itself may panic, before there is a future: so it is made inside the guarded one.
         let handling = async { lane.handler.handle(event, context).await };
         tokio::select! {
@@ -335,17 +335,21 @@ impl Worker {
     }
 }
 
-/// The files of a receipt, as its handlers see them.
+/// What the store has for the handlers of a receipt.
 #[derive(Debug)]
-struct KeptFiles {
+struct InStore {
     store: Arc<dyn Store>,
     receipt: ReceiptId,
 }
 
 #[async_trait]
-impl Files for KeptFiles {
+impl Kept for InStore {
     async fn file(&self, name: &str) -> Result<Option<Bytes>, String> {
         self.store.file(self.receipt, name).await.map_err(|error| error.to_string())
+    }
+
+    async fn since(&self) -> Result<Option<Timestamp>, String> {
+        self.store.entered(self.receipt).await.map_err(|error| error.to_string())
     }
 }
 
@@ -373,7 +377,7 @@ fn context(claimed: &Claimed, shutdown: &Shutdown) -> Context {
         idempotency_key: format!("evt_{}_{}", claimed.receipt.identity, claimed.handler).into(),
         attempt: claimed.attempt,
         details: None,
-        files: None,
+        kept: None,
         cancelled: shutdown.hard().clone(),
     }
 }

@@ -25,7 +25,7 @@ pub(super) use self::{discord::Discord, lark::Lark, slack::Slack, teams::Teams, 
 use super::{
     Context, Handler, HandlerError, Section, SectionError,
     answer::Answer,
-    message::{Fact, Message, Template, Voice, clean_lines},
+    message::{Fact, Message, Template, Told, Voice, clean_lines},
     target::Target,
 };
 use crate::{
@@ -83,11 +83,10 @@ impl<S: Service> Chat<S> {
     }
 
     /// The event in words; the configuration's own words take the place of the sentence.
-    fn message(&self, event: &Event, ctx: &Context) -> Result<Message, HandlerError> {
-        let told = ctx.told(event);
-        let mut message = Message::of(&told, &self.voice);
+    fn message(&self, told: &Told<'_>) -> Result<Message, HandlerError> {
+        let mut message = Message::of(told, &self.voice);
         if let Some(template) = &self.template {
-            let sentence = template.render(&told, &message).map_err(HandlerError::reject)?;
+            let sentence = template.render(told, &message).map_err(HandlerError::reject)?;
             message.sentence = clean_lines(&sentence);
         }
         Ok(message)
@@ -96,7 +95,7 @@ impl<S: Service> Chat<S> {
 
 impl<S: Service> Handler for Chat<S> {
     async fn handle(&self, event: Arc<Event>, ctx: Context) -> Result<(), HandlerError> {
-        let body = self.service.body(&self.message(&event, &ctx)?, self.clock.now());
+        let body = self.service.body(&self.message(&ctx.told(&event).await)?, self.clock.now());
         let request = self.client.request(Method::POST, self.target.url().clone()).map_err(HandlerError::reject)?;
         let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         let response = request.send().await.map_err(reqwest::Error::without_url)?;

@@ -74,6 +74,10 @@ impl Store for Memory {
         Ok(self.state()?.details.get(&id.0).and_then(|(_, files)| files.get(name)).cloned())
     }
 
+    async fn entered(&self, id: ReceiptId) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.state()?.entered(id))
+    }
+
     async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError> {
         let state = self.state()?;
         let limit = page.limit.max(1);

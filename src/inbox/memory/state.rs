@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::super::{
     Accepted, Arrival, Attempt, AttemptResult, Claim, Claimed, Content, Dispatch, DispatchId, DispatchState, Finish, Identity,
-    Lease, Owed, Receipt, ReceiptId, Source, Verdict,
+    Lease, Owed, Receipt, ReceiptId, Source, Summary, Verdict,
     query::{EndpointStats, HandlerStats, Listed, Purged, ReceiptFilter, Replay, Stats},
     secrets::KeptSecrets,
 };
@@ -56,7 +56,7 @@ struct Line {
 
 impl Line {
     fn of(receipt: &Receipt) -> Option<Self> {
-        let Content::Event(summary) = &receipt.content else { return None };
+        let summary = summary(receipt)?;
         let subject = (summary.subject_type.clone(), summary.subject_id.clone()?);
         Some(Self { subject, place: summary.time.unwrap_or(receipt.received_at) })
     }
@@ -272,6 +272,19 @@ impl State {
         true
     }
 
+    pub(super) fn entered(&self, id: ReceiptId) -> Option<Timestamp> {
+        let (receipt, _) = self.receipts.get(&id.0)?;
+        let (tells, line) = (summary(receipt)?, Line::of(receipt)?);
+        let left = tells.previous_state.as_ref()?;
+        let others = self.receipts.values().filter_map(|(other, _)| Some((other, summary(other)?, Line::of(other)?)));
+        let earlier = others.filter(|(other, told, of)| {
+            (&other.endpoint, &told.kind, &of.subject) == (&receipt.endpoint, &tells.kind, &line.subject)
+                && (of.place, other.id) < (line.place, receipt.id)
+        });
+        let (_, told, of) = earlier.max_by_key(|(other, _, of)| (of.place, other.id))?;
+        (told.state.as_ref() == Some(left)).then_some(of.place)
+    }
+
     pub(super) fn purge(&mut self, before: Timestamp, limit: usize) -> Purged {
         let open: HashSet<i64> = self.dispatches.values().filter(|owing| owing.is_open()).map(|owing| owing.receipt).collect();
         let old = self.receipts.values().filter(|(receipt, _)| receipt.received_at < before && !open.contains(&receipt.id.0));
@@ -330,10 +343,7 @@ impl HandlerStats {
 
 pub(super) fn meets(listed: &Listed, filter: &ReceiptFilter) -> bool {
     let Listed { receipt, dispatches } = listed;
-    let event = match &receipt.content {
-        Content::Event(summary) => Some(summary),
-        Content::Unparsed { .. } => None,
-    };
+    let event = summary(receipt);
     let is = |asked: &Option<String>, found: Option<&String>| asked.is_none() || asked.as_ref() == found;
     let dispatched = |dispatch: &Dispatch| {
         filter.dispatch.is_none_or(|state| dispatch.state == state) && is(&filter.handler, Some(&dispatch.handler))
@@ -347,6 +357,13 @@ pub(super) fn meets(listed: &Listed, filter: &ReceiptFilter) -> bool {
         && filter.until.is_none_or(|until| receipt.received_at < until)
         && (!filter.unparsed || event.is_none())
         && ((filter.dispatch.is_none() && filter.handler.is_none()) || dispatches.iter().any(dispatched))
+}
+
+fn summary(receipt: &Receipt) -> Option<&Summary> {
+    match &receipt.content {
+        Content::Event(summary) => Some(summary),
+        Content::Unparsed { .. } => None,
+    }
 }
 
 pub(super) fn is_unparsed(content: &Content) -> bool {

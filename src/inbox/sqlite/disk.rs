@@ -26,7 +26,7 @@ const PAGE: u64 = 4_096 + 24;
 
 /// How many pages an arrival may change besides those that its body fills: a leaf of each table and index that tells of it, and now and
 /// then the page above.
-const FURTHER_PAGES: u64 = 12;
+const FURTHER_PAGES: u64 = 13;
 
 /// The disk that the store is on.
 #[derive(Debug)]

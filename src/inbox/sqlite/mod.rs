@@ -195,6 +195,10 @@ impl Store for Sqlite {
         self.readers.read(move |connection| reading::file(connection, id, &name)).await
     }
 
+    async fn entered(&self, id: ReceiptId) -> Result<Option<Timestamp>, StoreError> {
+        self.readers.read(move |connection| reading::entered(connection, id)).await
+    }
+
     async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError> {
         let filter = filter.clone();
         self.readers.read(move |connection| listing::receipts(connection, &filter, page)).await

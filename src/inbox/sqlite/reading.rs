@@ -31,6 +31,13 @@ const KEPT: usize = 2;
 /// How many dispatches are few enough to look them up one by one, rather than to meet them on a walk.
 pub(super) const FEW: u64 = 20_000;
 
+/// The receipt of a subject that is next before another, by the index of subjects.
+pub(super) const ENTERED: &str = "SELECT e.state IS r.previous_state, coalesce(e.time, e.received_at) \
+     FROM receipt r JOIN receipt e ON e.subject_id = r.subject_id AND e.subject_type IS r.subject_type \
+     AND e.endpoint = r.endpoint AND e.kind = r.kind AND coalesce(e.time, e.received_at) <= coalesce(r.time, r.received_at) \
+     AND (coalesce(e.time, e.received_at) < coalesce(r.time, r.received_at) OR e.id < r.id) \
+     WHERE r.id = ?1 AND r.previous_state IS NOT NULL ORDER BY coalesce(e.time, e.received_at) DESC, e.id DESC LIMIT 1";
+
 /// A few connections for reading, opened when they are needed.
 #[derive(Debug)]
 pub(super) struct Readers {
@@ -111,6 +118,13 @@ pub(super) fn file(connection: &Connection, id: ReceiptId, name: &str) -> rusqli
         .query_row(params![id.0, name], |row| row.get::<_, Vec<u8>>(0))
         .optional()
         .map(|bytes| bytes.map(Bytes::from))
+}
+
+/// See [`super::super::Store::entered`].
+pub(super) fn entered(connection: &Connection, id: ReceiptId) -> rusqlite::Result<Option<Timestamp>> {
+    let earlier =
+        connection.prepare_cached(ENTERED)?.query_row([id.0], |row| Ok((row.get(0)?, column::time(row, 1)?))).optional()?;
+    Ok(earlier.and_then(|(is_told, at): (bool, _)| is_told.then_some(at)))
 }
 
 /// The dispatches of a receipt, in the order in which they were made.

@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_recovery.sql"),
     include_str!("migrations/0003_details.sql"),
     include_str!("migrations/0004_secrets.sql"),
+    include_str!("migrations/0005_subject.sql"),
 ];
 
 /// How far a database is behind.

@@ -156,3 +156,15 @@ fn the_sabotaged_store_says_what_it_is() {
     drop(Sqlite::open(options.clone()).unwrap());
     assert_eq!((synchronous(&options), synchronous(&options.clone().synchronous_normal())), (2, 1));
 }
+
+/// A million receipts must not be walked for the words of one message.
+#[test]
+fn what_happened_to_a_subject_before_is_found_by_its_index() {
+    let Fresh { store, _home } = fresh();
+    let connection = rusqlite::Connection::open(&store.path).unwrap();
+    let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", reading::ENTERED)).unwrap();
+    let steps: Vec<String> = plan.query_map([1], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+    let expected =
+        ["SEARCH r USING INTEGER PRIMARY KEY (rowid=?)", "SEARCH e USING INDEX receipt_subject (subject_id=? AND <expr><?)"];
+    assert_eq!(steps, expected);
+}

@@ -7,6 +7,7 @@ mod forwarding;
 mod limits;
 mod reloading;
 mod routing;
+mod telling;
 
 use std::sync::{
     Arc,

@@ -22,6 +22,7 @@ kept_by_every_store! {
     concurrent_duplicates_make_one_receipt
     details_are_kept_with_their_receipt
     details_go_with_their_receipt
+    it_is_known_when_a_subject_came_into_the_state_that_it_has_left
     lists_go_page_by_page
     each_filter_finds_its_own
     bytes_that_are_no_event_are_kept_and_can_be_read_later
@@ -120,6 +121,35 @@ async fn details_go_with_their_receipt(store: Arc<dyn Store>) {
     assert_eq!(store.file(id, "a").await.unwrap(), None);
     assert!(!store.keep_details(id, "late".into(), vec![("a".into(), "b".into())]).await.unwrap());
     assert_eq!(store.file(id, "a").await.unwrap(), None, "nothing is kept for a receipt that is gone");
+}
+
+/// The letters tell of one version; each says that it was waiting for review before.
+async fn it_is_known_when_a_subject_came_into_the_state_that_it_has_left(store: Arc<dyn Store>) {
+    let letter = |number, state, time| Letter { state, time, subject: "version".into(), ..Letter::new(number) };
+    let letters = [
+        (letter(1, "WAITING_FOR_REVIEW", 100), None),
+        (letter(2, "IN_REVIEW", 250), Some(100)),
+        (Letter { subject: "another".into(), ..letter(3, "IN_REVIEW", 260) }, None),
+        (Letter { endpoint: "other", ..letter(4, "IN_REVIEW", 270) }, None),
+        (Letter { kind: "somethingNew", ..letter(5, "IN_REVIEW", 280) }, None),
+        // The newest before it tells of another state: what came between was missed, and no older time will do.
+        (letter(6, "REJECTED", 300), None),
+        // Apple's order counts, not that of arrival.
+        (letter(7, "WAITING_FOR_REVIEW", 500), None),
+        (letter(8, "WAITING_FOR_REVIEW", 400), None),
+        (letter(9, "IN_REVIEW", 600), Some(500)),
+        (letter(10, "IN_REVIEW", 450), Some(400)),
+        // At the same time, the one that came first is the earlier.
+        (letter(11, "IN_REVIEW", 500), Some(500)),
+    ];
+    for (number, (letter, expected)) in letters.iter().enumerate() {
+        let id = accept(&*store, letter).await;
+        let found = store.entered(id).await.unwrap();
+        assert_eq!(found, expected.map(at), "letter {}", number + 1);
+    }
+    let unparsed = new_receipt(store.accept(arrival("app", "no event", &[], 1_000)).await.unwrap());
+    assert_eq!(store.entered(unparsed).await.unwrap(), None);
+    assert_eq!(store.entered(ReceiptId(99)).await.unwrap(), None);
 }
 
 async fn lists_go_page_by_page(store: Arc<dyn Store>) {
