@@ -1,4 +1,4 @@
-//! The one builder of outgoing HTTP clients.
+//! The one builder of outgoing HTTP clients, and of the few connections that speak something else ([`Outgoing::connect`]).
 //!
 //! Every request that the program makes starts at an [`HttpClient`], so what a request may do is decided here and nowhere else:
 //! certificates are checked against roots that travel with the binary, redirects are not followed, proxies of the environment are not
@@ -11,6 +11,7 @@
 
 mod address;
 mod names;
+mod wire;
 
 use std::{sync::Arc, time::Duration};
 

@@ -105,20 +105,25 @@ impl Resolve for Judged {
     fn resolve(&self, name: Name) -> Resolving {
         let (names, reach) = (Arc::clone(&self.names), self.reach);
         Box::pin(async move {
-            let name = name.as_str();
-            let (mut admitted, mut refused) = (Vec::new(), None);
-            for address in names.addresses(name).await? {
-                match reach.judge(address) {
-                    Ok(()) => admitted.push(SocketAddr::new(address, 0)),
-                    Err(error) => refused = Some(error),
-                }
-            }
-            match refused {
-                _ if !admitted.is_empty() => Ok(Box::new(admitted.into_iter()) as Addrs),
-                Some(error) => Err(format!("`{name}` stands for an address that is refused: {error}").into()),
-                None => Err(format!("`{name}` has no address").into()),
-            }
+            let admitted = admitted(&*names, reach, name.as_str()).await?;
+            Ok(Box::new(admitted.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
         })
+    }
+}
+
+/// Those addresses of a name that may be connected to; at least one.
+pub(super) async fn admitted(names: &dyn Names, reach: Reach, name: &str) -> Answer {
+    let (mut admitted, mut refused) = (Vec::new(), None);
+    for address in names.addresses(name).await? {
+        match reach.judge(address) {
+            Ok(()) => admitted.push(address),
+            Err(error) => refused = Some(error),
+        }
+    }
+    match refused {
+        _ if !admitted.is_empty() => Ok(admitted),
+        Some(error) => Err(format!("`{name}` stands for an address that is refused: {error}").into()),
+        None => Err(format!("`{name}` has no address").into()),
     }
 }
 

@@ -92,6 +92,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("reqwest", &["http_client", "asc", "handler/answer", "handler/forward", "handler/chat"]),
     ("ring", &["vault"]),
     ("minijinja", &["handler"]),
+    ("tokio_rustls", &["http_client"]),
     ("p256", &["asc", "sandbox"]),
     ("std::env", &["config/load", "cli"]),
 ];
