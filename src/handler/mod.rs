@@ -8,10 +8,13 @@
 
 mod answer;
 mod chat;
+mod email;
 mod erased;
 mod exec;
 mod forward;
 mod function;
+mod github;
+mod gitlab;
 mod log;
 pub mod message;
 mod notice;

@@ -5,6 +5,9 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use super::{
     BoxHandler, Exec, Forward, Handler, Log, Section, SectionError,
     chat::{Chat, Discord, Lark, Slack, Teams, Telegram},
+    email::Email,
+    github::GitHub,
+    gitlab::GitLab,
     section::did_you_mean,
 };
 
@@ -17,7 +20,7 @@ use super::{
 ///     println!("{}", event.kind);
 ///     Ok(())
 /// }));
-/// assert_eq!(registry.kinds().collect::<Vec<_>>(), ["discord", "exec", "forward", "lark", "log", "print", "slack", "teams", "telegram"]);
+/// assert!(registry.kinds().any(|kind| kind == "print") && registry.kinds().any(|kind| kind == "forward"));
 /// ```
 #[derive(Clone)]
 pub struct Registry {
@@ -46,12 +49,15 @@ pub enum BuildError {
 }
 
 impl Registry {
-    /// The kinds that ship: `discord`, `exec`, `forward`, `lark`, `log`, `slack`, `teams`, `telegram`.
+    /// The kinds that ship: `discord`, `email`, `exec`, `forward`, `github`, `gitlab`, `lark`, `log`, `slack`, `teams`, `telegram`.
     pub fn builtin() -> Self {
         Self::empty()
             .register("discord", Chat::<Discord>::new)
+            .register("email", Email::new)
             .register("exec", Exec::new)
             .register("forward", Forward::new)
+            .register("github", GitHub::new)
+            .register("gitlab", GitLab::new)
             .register("lark", Chat::<Lark>::new)
             .register("log", Log::new)
             .register("slack", Chat::<Slack>::new)
@@ -141,12 +147,12 @@ mod tests {
         check(
             "froward",
             "",
-            "no handler kind `froward`, expected one of `discord`, `done`, `exec`, `forward`, `lark`, `log`, `slack`, `teams`, `telegram`; did you mean `forward`?",
+            "no handler kind `froward`, expected one of `discord`, `done`, `email`, `exec`, `forward`, `github`, `gitlab`, `lark`, `log`, `slack`, `teams`, `telegram`; did you mean `forward`?",
         );
         check(
             "pigeon",
             "",
-            "no handler kind `pigeon`, expected one of `discord`, `done`, `exec`, `forward`, `lark`, `log`, `slack`, `teams`, `telegram`",
+            "no handler kind `pigeon`, expected one of `discord`, `done`, `email`, `exec`, `forward`, `github`, `gitlab`, `lark`, `log`, `slack`, `teams`, `telegram`",
         );
     }
 

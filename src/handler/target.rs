@@ -46,6 +46,15 @@ impl Target {
         &self.url
     }
 
+    /// The place of these segments below it.
+    pub(super) fn below(mut self, segments: &[&str]) -> Self {
+        // What has no segments is no `http` URL, and was refused.
+        if let Ok(mut path) = self.url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        self
+    }
+
     /// A client that can go there.
     pub(super) fn client(&self, outgoing: &Outgoing) -> Result<HttpClient, SectionError> {
         let client = outgoing.client(self.reach).map_err(|error| SectionError::new(self.key, error.to_string()))?;

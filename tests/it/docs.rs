@@ -13,8 +13,17 @@ fn loaded(text: &str) -> Result<Loaded, Problems> {
     let file = folder.path().join("config.toml");
     fs::write(&file, text).unwrap();
     let secret = "a secret that nobody has printed anywhere";
-    let environment =
-        ["MY_APP_SECRET", "CI_HOOK_SECRET", "SLACK_URL", "FARM_TOKEN", "ASC_KEY"].map(|name| (name.to_owned(), secret.to_owned()));
+    let names = [
+        "MY_APP_SECRET",
+        "CI_HOOK_SECRET",
+        "SLACK_URL",
+        "SMTP_PASSWORD",
+        "GITHUB_TOKEN",
+        "GITLAB_TRIGGER_TOKEN",
+        "FARM_TOKEN",
+        "ASC_KEY",
+    ];
+    let environment = names.map(|name| (name.to_owned(), secret.to_owned()));
     load(&Sources { file: Some(file), environment: environment.into_iter().collect(), ..Sources::of_process(None) })
 }
 

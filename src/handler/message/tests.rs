@@ -7,7 +7,7 @@ use crate::event::{
     sample,
 };
 
-fn event_of(kind: &EventKind, state: Option<&str>) -> Event {
+pub(crate) fn event_of(kind: &EventKind, state: Option<&str>) -> Event {
     let time = "2026-11-21T14:04:05Z".parse().unwrap();
     let mut sample = sample::of(kind).id("e1").time(time).subject_id("s1").app_id("1234567890");
     if let Some(state) = state {
@@ -22,7 +22,7 @@ fn told<'a>(event: &'a Event, details: &'a Details) -> Told<'a> {
 }
 
 /// Details that fit an event of the kind, as `asc::lookup` would bring them.
-fn details_of(event: &Event) -> Details {
+pub(crate) fn details_of(event: &Event) -> Details {
     let text = |text: &str| Some(text.to_owned());
     let app = App { id: "1234567890".into(), name: text("Harbor"), bundle_id: text("com.example.harbor"), sku: text("harbor") };
     let build = Build {

@@ -7,6 +7,7 @@
 //!
 //! No message shows a value, only what type it has: a value in the wrong place may well be a secret.
 
+mod id;
 mod reader;
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
@@ -14,6 +15,7 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 use serde::de::DeserializeOwned;
 use toml::Table;
 
+pub(crate) use self::id::Id;
 use self::reader::{Reading, Wrong};
 use super::message::Voice;
 use crate::http_client::Outgoing;

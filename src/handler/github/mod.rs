@@ -1,0 +1,153 @@
+//! The kind `github`: starts workflows of a repository, or makes an issue of each piece of TestFlight feedback.
+//!
+//! [`dispatch`] sends a `repository_dispatch` with our document, [`issue`] writes issues and finds those that it has written. Both speak
+//! through [`api`], which knows GitHub's limits and refusals, and bear a token of [`access`].
+//!
+//! What strangers write is shown as text: see [`issue`] for how.
+
+mod access;
+mod api;
+mod dispatch;
+mod issue;
+
+use std::{fmt, sync::Arc};
+
+use serde::Deserialize;
+
+use self::{access::Access, api::Api, dispatch::Dispatch, issue::Issues};
+use super::{
+    Context, Handler, HandlerError, Section, SectionError,
+    message::{Message, Voice},
+    section::Id,
+    target::Target,
+};
+use crate::{
+    clock::SystemClock,
+    event::{Event, EventKind, FamilyName},
+    secret::Secret,
+};
+
+/// Tells a repository on GitHub.
+pub(super) struct GitHub {
+    api: Api,
+    action: Action,
+    voice: Voice,
+}
+
+enum Action {
+    Dispatch(Dispatch),
+    Issue(Issues),
+}
+
+#[derive(Deserialize)]
+struct Keys {
+    repository: String,
+    action: ActionKey,
+    token: Option<Secret>,
+    app_id: Option<Id>,
+    installation_id: Option<Id>,
+    private_key: Option<Secret>,
+    event_type: String,
+    labels: Vec<String>,
+    screenshots_branch: Option<String>,
+    api_url: Secret,
+    allow_private: bool,
+}
+
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum ActionKey {
+    Dispatch,
+    Issue,
+}
+
+impl GitHub {
+    /// Builds the handler from its section.
+    ///
+    /// # Errors
+    /// When the API cannot be reached within the address rules, or the repository, the access or the event type is none.
+    #[expect(clippy::needless_pass_by_value, reason = "the shape of a factory")]
+    pub(super) fn new(section: Section) -> Result<Self, SectionError> {
+        let keys: Keys = section.parse()?;
+        let mut errors = SectionError::default();
+        let mut note = |error: SectionError| errors.extend(error);
+        let repository = repository(&keys.repository).map_err(&mut note).ok();
+        let access = access(&keys).map_err(&mut note).ok();
+        let action = action(&keys).map_err(&mut note).ok();
+        let target = Target::read("api_url", &keys.api_url, keys.allow_private).map_err(&mut note).ok();
+        let (Some(repository), Some(access), Some(action), Some(target)) = (repository, access, action, target) else {
+            return Err(errors);
+        };
+        let client = target.client(section.outgoing())?;
+        let api = Api::new(client, target, repository, access, Arc::new(SystemClock::new()));
+        Ok(Self { api, action, voice: section.voice().clone() })
+    }
+}
+
+impl Handler for GitHub {
+    async fn handle(&self, event: Arc<Event>, ctx: Context) -> Result<(), HandlerError> {
+        let told = ctx.told(&event).await;
+        let message = Message::of(&told, &self.voice);
+        match &self.action {
+            Action::Dispatch(dispatch) => dispatch.send(&self.api, &told, &message, &ctx).await,
+            Action::Issue(issues) => issues.file(&self.api, &told, &message, &ctx).await,
+        }
+    }
+
+    fn wants(&self, kind: &EventKind) -> bool {
+        match self.action {
+            Action::Dispatch(_) => true,
+            Action::Issue(_) => kind.family() == FamilyName::BetaFeedback,
+        }
+    }
+}
+
+impl fmt::Debug for GitHub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GitHub").field("api", &self.api).finish_non_exhaustive()
+    }
+}
+
+fn repository(key: &str) -> Result<[String; 2], SectionError> {
+    let is_name = |name: &str| {
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        !matches!(name, "" | "." | "..") && name.bytes().all(is_part)
+    };
+    match key.split_once('/') {
+        Some((owner, name)) if is_name(owner) && is_name(name) => Ok([owner, name].map(ToOwned::to_owned)),
+        _ => Err(SectionError::new("repository", "expected an owner and a name, such as `example/app`")),
+    }
+}
+
+fn access(keys: &Keys) -> Result<Access, SectionError> {
+    let either = "expected either `token`, or `app_id`, `installation_id` and `private_key`";
+    match (&keys.token, &keys.app_id, &keys.installation_id, &keys.private_key) {
+        (Some(token), None, None, None) => Ok(Access::token(token)),
+        (None, Some(Id(app)), Some(Id(installation)), Some(key)) => {
+            Access::app(app, installation, key).map_err(|error| SectionError::new("private_key", error))
+        }
+        (None, None, None, None) => Err(SectionError::new("token", format!("is missing, {either}"))),
+        (Some(_), ..) => Err(SectionError::new("token", format!("there are keys of an App as well, {either}"))),
+        (None, app, installation, _) => {
+            let missing = match (app, installation) {
+                (None, _) => "app_id",
+                (_, None) => "installation_id",
+                _ => "private_key",
+            };
+            Err(SectionError::new(missing, format!("is missing, {either}")))
+        }
+    }
+}
+
+fn action(keys: &Keys) -> Result<Action, SectionError> {
+    match (keys.action, &keys.screenshots_branch) {
+        (ActionKey::Dispatch, Some(_)) => {
+            Err(SectionError::new("screenshots_branch", "is of no use with `action = \"dispatch\"`").hint("remove it"))
+        }
+        (ActionKey::Dispatch, None) => Dispatch::new(&keys.event_type).map(Action::Dispatch),
+        (ActionKey::Issue, branch) => Ok(Action::Issue(Issues::new(keys.labels.clone(), branch.clone()))),
+    }
+}
+
+#[cfg(test)]
+mod tests;
