@@ -25,7 +25,7 @@ pub(super) use self::{discord::Discord, lark::Lark, slack::Slack, teams::Teams, 
 use super::{
     Context, Handler, HandlerError, Section, SectionError,
     answer::Answer,
-    message::{Fact, Message, Template, Told, Voice, clean_lines},
+    message::{Fact, Message, Template, Told, Voice},
     target::Target,
 };
 use crate::{
@@ -84,12 +84,11 @@ impl<S: Service> Chat<S> {
 
     /// The event in words; the configuration's own words take the place of the sentence.
     fn message(&self, told: &Told<'_>) -> Result<Message, HandlerError> {
-        let mut message = Message::of(told, &self.voice);
-        if let Some(template) = &self.template {
-            let sentence = template.render(told, &message).map_err(HandlerError::reject)?;
-            message.sentence = clean_lines(&sentence);
+        let message = Message::of(told, &self.voice);
+        match &self.template {
+            Some(template) => template.reword(told, message).map_err(HandlerError::reject),
+            None => Ok(message),
         }
-        Ok(message)
     }
 }
 

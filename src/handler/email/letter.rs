@@ -97,13 +97,15 @@ impl Desk {
             let first = self.id(&hex::encode(&digest[..16]));
             mail = mail.in_reply_to(first.clone()).references(first);
         }
+        // A boundary has at most seventy letters (RFC 2046), and nobody who writes to us knows it.
+        let mark = hex::encode(&Sha256::digest(key)[..16]);
         let text = SinglePart::plain(message.plain());
-        let words = MultiPart::alternative().boundary(format!("words-{key}"));
+        let words = MultiPart::alternative().boundary(format!("words-{mark}"));
         let words = words.singlepart(text).singlepart(SinglePart::html(page::of(&message)));
         let mail = if attached.is_empty() {
             mail.multipart(words)
         } else {
-            let whole = MultiPart::mixed().boundary(format!("whole-{key}")).multipart(words);
+            let whole = MultiPart::mixed().boundary(format!("whole-{mark}")).multipart(words);
             mail.multipart(attached.into_iter().fold(whole, |whole, attached| whole.singlepart(attached.part())))
         };
         let mail = mail.map_err(HandlerError::reject)?;

@@ -18,7 +18,7 @@ use self::{
 };
 use super::{
     Context, Handler, HandlerError, Section, SectionError,
-    message::{Message, Told, Voice, clean_lines},
+    message::{Message, Template, Told, Voice, clean_lines},
 };
 use crate::{event::Event, http_client::Reach, secret::Secret};
 
@@ -29,6 +29,7 @@ const MOST_ATTACHED: usize = 6_000_000;
 pub(super) struct Email {
     desk: Desk,
     server: Server,
+    template: Option<Template>,
     voice: Voice,
 }
 
@@ -42,6 +43,7 @@ struct Keys {
     from: String,
     to: Vec<String>,
     cc: Vec<String>,
+    template: Option<String>,
     allow_private: bool,
 }
 
@@ -58,21 +60,32 @@ impl Email {
         let desk = Desk::new(&keys.from, &keys.to, &keys.cc).map_err(&mut note).ok();
         let login = login(&keys).map_err(&mut note).ok();
         let reach = reach(&keys).map_err(&mut note).ok();
+        let template = keys.template.as_deref().map(Template::compile).transpose();
+        let template = template.map_err(|error| note(SectionError::new("template", error.to_string()))).ok();
         if keys.server.trim().is_empty() || keys.server.contains(['/', '@', ' ']) {
             note(SectionError::new("server", "expected the name of a host, such as `smtp.example.com`"));
         }
-        let (Some(desk), Some(login), Some(reach)) = (desk, login, reach) else { return Err(errors) };
+        let (Some(desk), Some(login), Some(reach), Some(template)) = (desk, login, reach, template) else { return Err(errors) };
         let port = keys.port.unwrap_or(keys.tls.usual_port());
         let server =
             Server { outgoing: section.outgoing().clone(), host: keys.server.trim().to_owned(), port, tls: keys.tls, login, reach };
-        errors.or(Self { desk, server, voice: section.voice().clone() })
+        errors.or(Self { desk, server, template, voice: section.voice().clone() })
+    }
+
+    /// The event in words; the configuration's own words take the place of the sentence.
+    fn message(&self, told: &Told<'_>) -> Result<Message, HandlerError> {
+        let message = Message::of(told, &self.voice);
+        match &self.template {
+            Some(template) => template.reword(told, message).map_err(HandlerError::reject),
+            None => Ok(message),
+        }
     }
 }
 
 impl Handler for Email {
     async fn handle(&self, event: Arc<Event>, ctx: Context) -> Result<(), HandlerError> {
         let told = ctx.told(&event).await;
-        let message = Message::of(&told, &self.voice);
+        let message = self.message(&told)?;
         let attached = attached(&told, &ctx).await?;
         let letter = self.desk.write(&told, &message, attached, ctx.idempotency_key())?;
         self.server.hand_over(&letter).await

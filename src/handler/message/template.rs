@@ -14,7 +14,7 @@ use minijinja::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{Message, Told};
+use super::{Message, Told, text::clean_lines};
 use crate::event::{Details, Event, EventKind, sample};
 
 /// How much work a template may make.
@@ -98,6 +98,15 @@ impl Template {
         };
         let template = self.language.get_template(NAME).map_err(|error| said(&error))?;
         template.render(context).map_err(|error| said(&error))
+    }
+
+    /// The message with the template's words in the place of its sentence.
+    ///
+    /// # Errors
+    /// When the template cannot be worked out.
+    pub fn reword(&self, told: &Told<'_>, message: Message) -> Result<Message, TemplateError> {
+        let sentence = clean_lines(&self.render(told, &message)?);
+        Ok(Message { sentence, ..message })
     }
 }
 

@@ -36,7 +36,7 @@ async fn letter_of(event: &Event, details: Details) -> String {
     let email = Email::new(section("tls = 'starttls'")).unwrap();
     let told = Told::sample(event, ctx.details().unwrap());
     let attached = attached(&told, &ctx).await.unwrap();
-    let letter = email.desk.write(&told, &Message::of(&told, &email.voice), attached, ctx.idempotency_key()).unwrap();
+    let letter = email.desk.write(&told, &email.message(&told).unwrap(), attached, ctx.idempotency_key()).unwrap();
     assert!(letter.bytes.is_ascii(), "whatever a server offers can carry it");
     let text = String::from_utf8(letter.bytes).unwrap();
     assert!(text.split("\r\n").all(|line| !line.contains(['\n', '\r']) && line.len() <= 998), "lines are as SMTP wants them");
@@ -205,10 +205,18 @@ async fn the_address_rules_hold_here_too() {
 }
 
 #[test]
+fn words_of_your_own_stand_for_the_sentence() {
+    let email = Email::new(section("tls = 'implicit'\ntemplate = '{{ details.app.name }}: <{{ event.state | lower }}>'")).unwrap();
+    let event = event_of(&EventKind::AppStoreVersionAppVersionStateUpdated, Some("REJECTED"));
+    let details = details_of(&event);
+    assert_eq!(email.message(&Told::sample(&event, &details)).unwrap().sentence, "Harbor: <rejected>");
+}
+
+#[test]
 fn slips_in_the_keys_are_said() {
     let said = [
         "server = 'smtp.example.com'\ntls = 'none'\nfrom = 'nobody'\nto = ['a@example.com', 'b@', 'c@exämple.com']\ncc = ['d']\nallow_private = false",
-        "server = 'https://smtp.example.com'\ntls = 'starttls'\nfrom = 'a@example.com'\nto = []\ncc = []\nusername = 'a'\nallow_private = false",
+        "server = 'https://smtp.example.com'\ntls = 'starttls'\nfrom = 'a@example.com'\nto = []\ncc = []\nusername = 'a'\ntemplate = '{{ evnt }}'\nallow_private = false",
         "server = 'smtp.example.com'\ntls = 'implicit'\nfrom = 'a@example.com'\nto = ['b@example.com']\ncc = []\npassword = 'hunter2'\nallow_private = false",
         "server = 'smtp.example.com'\ntls = 'ssl'\nport = 70000\nfrom = []\nallow_private = false",
     ];
