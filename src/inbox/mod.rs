@@ -15,11 +15,12 @@
 //! ```
 //!
 //! A claim hands out a [`Lease`] with a token that is new at every claim. Whoever finishes a dispatch shows the token; a stale one
-//! changes nothing, so a worker that was away too long cannot overwrite what happened since.
+//! changes nothing, so a worker that was away too long cannot overwrite what happened since. [`Store::skip`] ends a dead dispatch as done.
 //!
 //! What Apple lists and what is kept of it is the [`account`]. The inbox knows nothing of handlers but their names.
 
 pub mod account;
+mod attempt;
 mod finish;
 pub mod identity;
 pub mod memory;
@@ -39,6 +40,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 pub use self::{
+    attempt::{Attempt, AttemptResult},
     finish::{Finish, Verdict},
     identity::Identity,
     number::{DispatchId, ReceiptId},
@@ -236,53 +238,6 @@ pub struct Dispatch {
     pub attempts: u32,
     /// When it is to be tried next, while it is waiting.
     pub due_at: Option<Timestamp>,
-}
-
-/// One try of a dispatch, as it is remembered.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Attempt {
-    /// Which try it was, from 1.
-    pub number: u32,
-    /// When it began.
-    pub started_at: Timestamp,
-    /// How long it took.
-    #[serde(serialize_with = "as_milliseconds", rename = "took_ms")]
-    pub took: Duration,
-    /// What came of it.
-    pub result: AttemptResult,
-    /// The error in the handler's words, if it was one.
-    pub error: Option<String>,
-}
-
-fn as_milliseconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(duration.as_secs_f64() * 1_000.0)
-}
-
-/// What came of an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum AttemptResult {
-    /// The handler took the event.
-    Ok,
-    /// It failed in a way that may pass.
-    Failed,
-    /// The handler said that trying again is no use.
-    Rejected,
-    /// It did not end: the process stopped, or the lease ran out.
-    Lost,
-}
-
-impl AttemptResult {
-    /// The result as one word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Failed => "failed",
-            Self::Rejected => "rejected",
-            Self::Lost => "lost",
-        }
-    }
 }
 
 /// The right to try one dispatch, until it is finished or the lease runs out.

@@ -149,6 +149,27 @@ pub struct HandlerStats {
     pub oldest_open: Option<Timestamp>,
 }
 
+impl HandlerStats {
+    /// Of a handler that was never owed anything.
+    pub fn idle(handler: &str) -> Self {
+        Self { handler: handler.to_owned(), waiting: 0, claimed: 0, done: 0, dead: 0, oldest_open: None }
+    }
+}
+
+/// What one hour brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Hour {
+    /// When it began.
+    pub begins_at: Timestamp,
+    /// How many receipts were received in it.
+    pub receipts: u64,
+}
+
+impl Hour {
+    /// How many seconds it has.
+    pub const SECONDS: i64 = 3_600;
+}
+
 /// What a purge removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Purged {

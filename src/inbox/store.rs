@@ -7,9 +7,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
-    Accepted, Arrival, Claim, Claimed, Content, Finish, Identity, Owed, ReceiptId,
+    Accepted, Arrival, Claim, Claimed, Content, DispatchId, Finish, Identity, Owed, ReceiptId,
     account::{Account, Entry, Pass},
-    query::{Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
+    query::{Hour, Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
     secrets::{KeptSecret, KeptSecrets, SecretsReader},
 };
 
@@ -69,6 +69,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// not owed to, makes a new dispatch. Claimed and waiting dispatches are left alone. Returns how many will be tried.
     async fn replay(&self, replay: &Replay, now: Timestamp) -> Result<u64, StoreError>;
 
+    /// Ends a dead dispatch that nobody wants tried again: it counts as done, and its history tells the reason. `false` means that it
+    /// was not dead and nothing was changed.
+    async fn skip(&self, id: DispatchId, reason: &str, now: Timestamp) -> Result<bool, StoreError>;
+
     /// The bytes of receipts that are kept unparsed, after the given number, oldest first.
     async fn unparsed(&self, after: Option<ReceiptId>, limit: usize) -> Result<Vec<(ReceiptId, String, Bytes)>, StoreError>;
 
@@ -88,6 +92,9 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Counts what is kept.
     async fn stats(&self, now: Timestamp) -> Result<Stats, StoreError>;
+
+    /// How many receipts were received in each hour of UTC since `since`, oldest first. Hours without any are left out.
+    async fn hours(&self, since: Timestamp) -> Result<Vec<Hour>, StoreError>;
 
     /// Removes up to `limit` receipts that were received before `before` and owe nothing any more, with their dispatches, attempts,
     /// details and files. Their identities stay, so an old notification that is sent again is still known.

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
-    Accepted, Arrival, Claim, Claimed, Content, Finish, Identity, Owed, ReceiptId, Store, StoreError,
+    Accepted, Arrival, Claim, Claimed, Content, DispatchId, Finish, Identity, Owed, ReceiptId, Store, StoreError,
     account::{Account, Entry, Pass},
-    query::{Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
+    query::{Hour, Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
     secrets::{KeptSecret, KeptSecrets, SecretsReader},
 };
 
@@ -153,6 +153,10 @@ impl<W: Wrapper> Store for W {
         self.inner().replay(replay, now).await
     }
 
+    async fn skip(&self, id: DispatchId, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.inner().skip(id, reason, now).await
+    }
+
     async fn unparsed(&self, after: Option<ReceiptId>, limit: usize) -> Result<Vec<(ReceiptId, String, Bytes)>, StoreError> {
         self.inner().unparsed(after, limit).await
     }
@@ -178,6 +182,10 @@ impl<W: Wrapper> Store for W {
 
     async fn stats(&self, now: Timestamp) -> Result<Stats, StoreError> {
         self.inner().stats(now).await
+    }
+
+    async fn hours(&self, since: Timestamp) -> Result<Vec<Hour>, StoreError> {
+        self.inner().hours(since).await
     }
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {

@@ -6,7 +6,10 @@
 mod account;
 mod state;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,9 +17,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::state::{State, is_unparsed, meets};
 use super::{
-    Accepted, Arrival, Claim, Claimed, Content, DispatchState, Finish, Identity, Owed, ReceiptId, Store, StoreError,
+    Accepted, Arrival, Claim, Claimed, Content, DispatchId, DispatchState, Finish, Identity, Owed, ReceiptId, Store, StoreError,
     account::{Account, Entry, Pass},
-    query::{DispatchRecord, Listed, Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
+    query::{DispatchRecord, Hour, Listed, Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
     secrets::{KeptSecret, KeptSecrets, SecretsReader},
 };
 
@@ -115,6 +118,10 @@ impl Store for Memory {
         Ok(self.state()?.replay(replay, now))
     }
 
+    async fn skip(&self, id: DispatchId, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.state()?.skip(id, reason, now))
+    }
+
     async fn unparsed(&self, after: Option<ReceiptId>, limit: usize) -> Result<Vec<(ReceiptId, String, Bytes)>, StoreError> {
         let state = self.state()?;
         let later = state.receipts.values().filter(|(receipt, _)| after.is_none_or(|after| receipt.id > after));
@@ -135,6 +142,18 @@ impl Store for Memory {
 
     async fn stats(&self, _now: Timestamp) -> Result<Stats, StoreError> {
         Ok(self.state()?.stats())
+    }
+
+    async fn hours(&self, since: Timestamp) -> Result<Vec<Hour>, StoreError> {
+        let state = self.state()?;
+        let times = state.receipts.values().map(|(receipt, _)| receipt.received_at).filter(|&time| time >= since);
+        let mut hours = BTreeMap::<i64, u64>::new();
+        times.for_each(|time| *hours.entry(time.as_second().div_euclid(Hour::SECONDS)).or_default() += 1);
+        let hours = hours.into_iter().map(|(hour, receipts)| {
+            let begins_at = Timestamp::from_second(hour * Hour::SECONDS).unwrap_or(Timestamp::MIN);
+            Hour { begins_at, receipts }
+        });
+        Ok(hours.collect())
     }
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {

@@ -259,6 +259,13 @@ impl State {
         }
     }
 
+    pub(super) fn skip(&mut self, id: DispatchId, reason: &str, now: Timestamp) -> bool {
+        let Some(owing) = self.dispatches.get_mut(&id.0).filter(|owing| owing.state == DispatchState::Dead) else { return false };
+        owing.state = DispatchState::Done;
+        owing.record(now, Duration::ZERO, AttemptResult::Skipped, Some(reason.to_owned()));
+        true
+    }
+
     pub(super) fn reparsed(&mut self, id: ReceiptId, content: Content, identity: &Identity, owed: &[Owed], now: Timestamp) -> bool {
         let Some((receipt, _)) = self.receipts.get_mut(&id.0).filter(|(receipt, _)| is_unparsed(&receipt.content)) else {
             return false;
@@ -302,7 +309,7 @@ impl State {
         let receipts = || self.receipts.values().map(|(receipt, _)| receipt);
         let mut handlers: BTreeMap<&str, HandlerStats> = BTreeMap::new();
         for owing in self.dispatches.values() {
-            let stats = handlers.entry(&owing.handler).or_insert_with(|| HandlerStats::of(&owing.handler));
+            let stats = handlers.entry(&owing.handler).or_insert_with(|| HandlerStats::idle(&owing.handler));
             match owing.state {
                 DispatchState::Waiting => stats.waiting += 1,
                 DispatchState::Claimed => stats.claimed += 1,
@@ -332,12 +339,6 @@ impl State {
 
     pub(super) fn dispatches_of(&self, receipt: i64) -> Vec<Dispatch> {
         self.dispatches.iter().filter(|(_, owing)| owing.receipt == receipt).map(|(id, owing)| owing.shown(*id)).collect()
-    }
-}
-
-impl HandlerStats {
-    fn of(handler: &str) -> Self {
-        Self { handler: handler.to_owned(), waiting: 0, claimed: 0, done: 0, dead: 0, oldest_open: None }
     }
 }
 

@@ -112,12 +112,13 @@ pub(super) fn result_code(result: AttemptResult) -> i64 {
         AttemptResult::Failed => 1,
         AttemptResult::Rejected => 2,
         AttemptResult::Lost => 3,
+        AttemptResult::Skipped => 4,
     }
 }
 
 /// Reads a result.
 pub(super) fn attempt_result(row: &Row<'_>, column: usize) -> Result<AttemptResult> {
-    let all = [AttemptResult::Ok, AttemptResult::Failed, AttemptResult::Rejected, AttemptResult::Lost];
+    let all = [AttemptResult::Ok, AttemptResult::Failed, AttemptResult::Rejected, AttemptResult::Lost, AttemptResult::Skipped];
     let code = row.get(column)?;
     let known = all.into_iter().find(|&result| result_code(result) == code);
     known.ok_or(rusqlite::Error::IntegralValueOutOfRange(column, code))

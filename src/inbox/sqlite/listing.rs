@@ -1,15 +1,16 @@
-//! Lists of receipts: a filter and a page become one query.
+//! Lists of receipts: a filter and a page become one query; and how many there were in each hour.
 //!
 //! The table of receipts is narrow, so a list walks it from the newest down and stops when the page is full. What is rare would make
 //! that a long walk, so three filters are looked up first: times, receipts that are not an event, and states that few dispatches are in.
 //! What the counts know to be nowhere is not looked for at all.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Result, ToSql, params_from_iter};
 
 use super::{
     super::{
         DispatchState, Receipt, ReceiptId,
-        query::{Listed, Page, PageRequest, ReceiptFilter},
+        query::{Hour, Listed, Page, PageRequest, ReceiptFilter},
     },
     column::{self, RECEIPT, micros, state_code},
     reading::{FEW, count, dispatches_of},
@@ -31,6 +32,21 @@ pub(super) fn receipts(connection: &Connection, filter: &ReceiptFilter, page: Pa
     let next = ids.last().filter(|_| more).map(|&id| ReceiptId(id));
     let items = ids.into_iter().map(|id| listed(connection, id)).collect::<Result<_>>()?;
     Ok(Page { items, next })
+}
+
+/// See [`super::super::Store::hours`]. The index on the times has all that is asked for.
+pub(super) fn hours(connection: &Connection, since: Timestamp) -> Result<Vec<Hour>> {
+    const MICROS: i64 = Hour::SECONDS * 1_000_000;
+    connection
+        .prepare_cached(
+            "SELECT received_at / ?2 AS hour, count(*) FROM receipt WHERE received_at >= ?1 GROUP BY hour ORDER BY hour",
+        )?
+        .query_map([micros(since), MICROS], |row| {
+            let (hour, receipts): (i64, i64) = (row.get(0)?, row.get(1)?);
+            let begins_at = column::timestamp(0, hour.saturating_mul(MICROS))?;
+            Ok(Hour { begins_at, receipts: receipts.cast_unsigned() })
+        })?
+        .collect()
 }
 
 fn listed(connection: &Connection, id: i64) -> Result<Listed> {

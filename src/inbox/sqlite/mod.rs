@@ -44,9 +44,9 @@ use jiff::Timestamp;
 
 use self::{checkpoint::Checkpoints, disk::Disk, ledger::Ledger, reading::Readers, schema::Age, writer::Writer};
 use super::{
-    Accepted, Arrival, Claim, Claimed, Content, Finish, Identity, Owed, ReceiptId, Store, StoreError,
+    Accepted, Arrival, Claim, Claimed, Content, DispatchId, Finish, Identity, Owed, ReceiptId, Store, StoreError,
     account::{Account, Entry, Pass},
-    query::{Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
+    query::{Hour, Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
     secrets::{KeptSecret, KeptSecrets, SecretsReader},
 };
 
@@ -214,6 +214,11 @@ impl Store for Sqlite {
         self.writer.write(move |ledger| ledger.replay(&replay, now)).await
     }
 
+    async fn skip(&self, id: DispatchId, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let reason = reason.to_owned();
+        self.writer.write(move |ledger| ledger.skip(id, &reason, now)).await
+    }
+
     async fn unparsed(&self, after: Option<ReceiptId>, limit: usize) -> Result<Vec<(ReceiptId, String, Bytes)>, StoreError> {
         self.readers.read(move |connection| reading::unparsed(connection, after, limit)).await
     }
@@ -233,6 +238,10 @@ impl Store for Sqlite {
     async fn stats(&self, _now: Timestamp) -> Result<Stats, StoreError> {
         let bytes = self.bytes();
         self.readers.read(move |connection| reading::stats(connection, bytes)).await
+    }
+
+    async fn hours(&self, since: Timestamp) -> Result<Vec<Hour>, StoreError> {
+        self.readers.read(move |connection| listing::hours(connection, since)).await
     }
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {

@@ -176,6 +176,17 @@ impl Ledger {
         }
     }
 
+    /// See [`super::super::Store::skip`].
+    pub(super) fn skip(&mut self, id: DispatchId, reason: &str, now: Timestamp) -> Result<bool> {
+        let dead = self.select(&format!("SELECT {} FROM dispatch WHERE id = ?1 AND state = 3", Leaving::COLUMNS), [id.0])?;
+        let Some(dispatch) = dead.first() else { return Ok(false) };
+        // The token rises as at a claim, because the history has one entry for each.
+        self.connection.prepare_cached("UPDATE dispatch SET state = 2, token = token + 1 WHERE id = ?1")?.execute([dispatch.id])?;
+        self.record(dispatch.id, micros(now), Duration::ZERO, AttemptResult::Skipped, Some(reason))?;
+        self.tally.moved(dispatch.handler, DispatchState::Dead, DispatchState::Done);
+        Ok(true)
+    }
+
     fn replay_receipt(&mut self, id: ReceiptId, handlers: &[Owed], now: Timestamp) -> Result<u64> {
         let receipt = self
             .connection

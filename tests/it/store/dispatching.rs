@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use asc_webhooks::inbox::{Attempt, AttemptResult, DispatchState, ReceiptId, Store, Verdict, query::Replay};
 use bytes::Bytes;
 
-use super::{LEASE, Letter, accept, at, claim, claim_ids, dead, finish, kept_by_every_store, owing, record, retry};
+use super::{LEASE, Letter, accept, at, claim, claim_ids, dead, finish, kept_by_every_store, owing, record, retry, stats};
 
 kept_by_every_store! {
     nothing_is_claimed_twice
@@ -19,6 +19,7 @@ kept_by_every_store! {
     a_dead_dispatch_stays_dead
     a_replay_starts_from_the_beginning
     a_replay_of_the_dead_is_for_one_handler_or_all
+    a_dead_dispatch_that_is_skipped_is_done_and_says_why
     an_event_that_is_owed_in_order_waits_for_the_earlier_ones
     a_latecomer_goes_before_those_that_happened_after_it
     a_replayed_event_takes_its_place_in_the_line
@@ -235,4 +236,30 @@ async fn a_replayed_event_takes_its_place_in_the_line(store: Arc<dyn Store>) {
     assert_eq!(claimed.receipt.id, first);
     assert!(finish(&*store, claimed.lease, Verdict::Done).await);
     assert_eq!(claim_ids(&*store, "log", 9, 5_000).await, [2]);
+}
+
+async fn a_dead_dispatch_that_is_skipped_is_done_and_says_why(store: Arc<dyn Store>) {
+    let id = accept(&*store, &Letter::new(1)).await;
+    let dispatch = record(&*store, id).await.dispatches[0].dispatch.id;
+    assert!(!store.skip(dispatch, "it waits", at(2_000)).await.unwrap());
+    let lease = claim(&*store, "log", 1, 2_000).await[0].lease;
+    assert!(!store.skip(dispatch, "it is being tried", at(2_000)).await.unwrap());
+    assert!(finish(&*store, lease, dead()).await);
+
+    assert!(store.skip(dispatch, "the version is long gone", at(3_000)).await.unwrap());
+    let skipped = &record(&*store, id).await.dispatches[0];
+    assert_eq!(skipped.dispatch.state, DispatchState::Done);
+    let last = skipped.history.last().unwrap();
+    assert_eq!((skipped.history.len(), last.result), (2, AttemptResult::Skipped));
+    assert_eq!((last.started_at, last.error.as_deref()), (at(3_000), Some("the version is long gone")));
+    let counted = &stats(&*store).await.handlers[0];
+    assert_eq!((counted.done, counted.dead), (1, 0));
+
+    assert!(!store.skip(dispatch, "twice", at(3_000)).await.unwrap());
+    assert_eq!(store.replay(&Replay::Dead { handler: None }, at(3_000)).await.unwrap(), 0);
+    let again = Replay::Receipt { id, handlers: owing(&[("log", false)]) };
+    assert_eq!(store.replay(&again, at(3_000)).await.unwrap(), 1);
+    let lease = claim(&*store, "log", 1, 3_000).await[0].lease;
+    assert!(finish(&*store, lease, Verdict::Done).await);
+    assert_eq!(record(&*store, id).await.dispatches[0].history.len(), 3);
 }

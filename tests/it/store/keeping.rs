@@ -15,6 +15,7 @@ use bytes::Bytes;
 use super::{Letter, accept, arrival, at, claim, dead, finish, kept_by_every_store, new_receipt, owing, record, retry, stats};
 
 kept_by_every_store! {
+    receipts_are_counted_by_the_hour
     an_arrival_is_kept_as_it_came
     the_same_event_is_known
     the_same_id_with_other_content_is_another_receipt
@@ -356,4 +357,17 @@ async fn servers_that_are_heard_of_are_remembered_for_an_hour(store: Arc<dyn Sto
     assert_eq!(store.secrets().await.unwrap().readers, [reader("a", 1, 200), reader("b", 2, 300)]);
     store.note_secrets_reader(reader("c", 2, 3_801)).await.unwrap();
     assert_eq!(store.secrets().await.unwrap().readers, [reader("b", 2, 300), reader("c", 2, 3_801)]);
+}
+
+async fn receipts_are_counted_by_the_hour(store: Arc<dyn Store>) {
+    for (number, received_at) in [(1, 3_599), (2, 3_600), (3, 7_199), (4, 14_400)] {
+        accept(&*store, &Letter { received_at, ..Letter::new(number) }).await;
+    }
+    let hours = async |since| {
+        let hours = store.hours(at(since)).await.unwrap();
+        hours.into_iter().map(|hour| (hour.begins_at.as_second(), hour.receipts)).collect::<Vec<_>>()
+    };
+    assert_eq!(hours(0).await, [(0, 1), (3_600, 2), (14_400, 1)]);
+    assert_eq!(hours(3_601).await, [(3_600, 1), (14_400, 1)]);
+    assert_eq!(hours(14_401).await, []);
 }
