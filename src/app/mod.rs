@@ -29,7 +29,7 @@ use crate::{
     },
     intake::Intake,
     recovery::{Plan, Recovery},
-    server::{self, Limits, Receiver},
+    server::{self, Desk, Limits, Receiver},
     shutdown::Shutdown,
     telemetry::{
         TelemetryError,
@@ -60,6 +60,7 @@ pub struct App {
     recovery: Option<Arc<Recovery>>,
     enrichment: Option<Arc<Enrichment>>,
     keeper: Arc<Keeper>,
+    desk: Arc<Desk>,
     shutdown: Shutdown,
 }
 
@@ -103,8 +104,24 @@ impl App {
         let receiver = Receiver::new(&config.endpoints, &config.server, into, on, by, &shutdown);
         let (told, vault) = (Arc::clone(&receiver), Vault::configured(&config.store, &store, &clock));
         let keeper = Arc::new(Keeper::new(vault, &config.endpoints, move |endpoints| told.reload(endpoints)));
+        let desk = Desk::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&work), figures.clone(), config);
         let config = ArcSwap::from_pointee(config.clone());
-        Ok(Self { config, store, intake, receiver, worker, clock, work, figures, asc, recovery, enrichment, keeper, shutdown })
+        Ok(Self {
+            config,
+            store,
+            intake,
+            receiver,
+            worker,
+            clock,
+            work,
+            figures,
+            asc,
+            recovery,
+            enrichment,
+            keeper,
+            desk,
+            shutdown,
+        })
     }
 
     /// The public routes: the endpoints and the health checks, to be nested or merged into an axum application of one's own.
@@ -127,6 +144,11 @@ impl App {
     /// The way to fetch back what was missed, if there is a key.
     pub fn recovery(&self) -> Option<&Arc<Recovery>> {
         self.recovery.as_ref()
+    }
+
+    /// What the operator's routes share.
+    pub fn desk(&self) -> &Arc<Desk> {
+        &self.desk
     }
 
     /// Where receipts are kept.
@@ -205,7 +227,7 @@ impl App {
         };
         let mut running = vec![public.serve(self.router(), Limits::public(&config.server), &self.shutdown)];
         if let Some(admin) = admin {
-            let router = server::admin_router(Arc::clone(&self.receiver), self.figures.clone(), config.admin.token.clone());
+            let router = server::admin_router(Arc::clone(&self.receiver), Arc::clone(&self.desk));
             running.push(admin.serve(router, Limits::admin(&config.server), &self.shutdown));
         }
         Ok(running)
@@ -251,6 +273,7 @@ impl App {
         if let Some(enrichment) = &self.enrichment {
             enrichment.replace(apps(&config));
         }
+        self.desk.follow(&config);
         self.config.store(Arc::new(config));
         Ok(warnings)
     }

@@ -55,7 +55,7 @@ async fn serve(sources: &Sources, loaded: &Loaded, registry: &Registry) -> Outco
     let app = App::new(loaded, registry).await.map_err(failure)?;
     let (signals, hang_up) = (Signals::new()?, signal(SignalKind::hangup())?);
     let running = app.start().await.map_err(failure)?;
-    announce(loaded, sources);
+    announce(loaded, sources, &app);
     tokio::select! {
         ended = app.until_end(running) => ended.map_err(failure),
         never = signals.obey(app.shutdown()) => match never {},
@@ -64,13 +64,19 @@ async fn serve(sources: &Sources, loaded: &Loaded, registry: &Registry) -> Outco
 }
 
 /// Says what goes on, and how to try it.
-fn announce(loaded: &Loaded, sources: &Sources) {
+fn announce(loaded: &Loaded, sources: &Sources, app: &App) {
     let server = &loaded.config.server;
     for endpoint in &loaded.config.endpoints {
         tracing::info!(endpoint = &*endpoint.name, path = endpoint.path, secrets = endpoint.secrets.len(), "receiving");
     }
     for handler in &loaded.config.handlers {
         tracing::info!(handler.name = &*handler.name, handler.kind = handler.kind, "handling");
+    }
+    // Nobody but who sits at the terminal is shown it: logs go to places that more people can read.
+    if let (Some(listen), Some(token)) = (loaded.config.admin.listen, app.desk().access().made_token())
+        && io::stderr().is_terminal()
+    {
+        output::talk(format_args!("\nThe page is at http://{listen}/, and its token for this run is\n\n    {}", token.expose()));
     }
     if server.listen.ip().is_loopback() && server.listen.port() != 0 {
         // Another terminal knows the file, but not the flags of this one.

@@ -45,6 +45,8 @@ pub use self::{
 
 use url::Url;
 
+use crate::secret::Secret;
+
 /// Everything the program is told.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -83,7 +85,7 @@ impl Config {
 
     /// The keys that `new` says otherwise and that are only read when the program starts.
     pub fn waiting_for_restart(&self, new: &Self) -> Vec<&'static str> {
-        let token = |config: &Self| config.admin.token.as_ref().map(|token| token.expose().to_owned());
+        let text = |token: &Option<Secret>| token.as_ref().map(|token| token.expose().to_owned());
         let key = |config: &Self| config.store.secrets_key.as_ref().map(|key| key.expose().to_owned());
         let asc = |config: &Self| {
             let asc = config.asc.clone()?;
@@ -105,7 +107,10 @@ impl Config {
             ("store.secrets_key", key(self) != key(new)),
             ("asc", asc(self) != asc(new)),
             ("admin.listen", self.admin.listen != new.admin.listen),
-            ("admin.token", token(self) != token(new)),
+            ("admin.token", text(&self.admin.token) != text(&new.admin.token)),
+            ("admin.read_token", text(&self.admin.read_token) != text(&new.admin.read_token)),
+            ("admin.hosts", self.admin.hosts != new.admin.hosts),
+            ("admin.behind_proxy", self.admin.behind_proxy != new.admin.behind_proxy),
             ("telemetry.log", self.telemetry.log != new.telemetry.log),
             ("telemetry.format", self.telemetry.format != new.telemetry.format),
         ];

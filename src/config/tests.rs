@@ -23,6 +23,7 @@ fn environment() -> BTreeMap<String, String> {
         ("OTHER_SECRET", "canary-of-another-endpoint-91bc"),
         ("ADMIN_TOKEN", "canary-for-administration-55de"),
         ("OUR_TOKEN", "canary-for-a-kind-of-our-own-02"),
+        ("ADMIN_READ_TOKEN", "canary-for-who-may-only-look-18"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()

@@ -1,4 +1,4 @@
-//! What machines ask about us: do we live, can we take notifications, what are the figures.
+//! What machines ask about us: do we live, can we take notifications.
 //!
 //! `/livez` says only that the program turns. It never asks the store: a program whose disk is full must not be restarted for it.
 //! `/readyz` says whether a notification could be kept now: one was kept within the last seconds, or the store has just proven with a
@@ -7,19 +7,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::{IntoResponse as _, Response},
-};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::{extract::State, response::Response};
+use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
 use tokio::sync::Mutex;
 
 use super::{Receiver, error::json};
-use crate::{inbox::StoreError, secret::Secret, telemetry::metrics::Exposition};
+use crate::inbox::StoreError;
 
 /// How long a commit proves that the next one will succeed.
 const PROOF_LASTS: SignedDuration = SignedDuration::from_secs(5);
@@ -136,30 +130,6 @@ impl Receiver {
         *last_asked = Some((self.clock.steady(), proof));
         proof
     }
-}
-
-/// Answers with every figure.
-pub(super) async fn metrics(State(figures): State<Exposition>) -> Response {
-    ([(header::CONTENT_TYPE, HeaderValue::from_static(Exposition::CONTENT_TYPE))], figures.render()).into_response()
-}
-
-/// Lets a request pass that bears the operator's token, or any if there is none.
-pub(super) async fn require_token(State(token): State<Option<Arc<Secret>>>, request: Request, next: Next) -> Response {
-    let Some(token) = token else { return next.run(request).await };
-    if bears(request.headers(), &token) {
-        next.run(request).await
-    } else {
-        let challenge = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))];
-        (challenge, json(StatusCode::UNAUTHORIZED, r#"{"error":"unauthorized"}"#)).into_response()
-    }
-}
-
-fn bears(headers: &HeaderMap, token: &Secret) -> bool {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return false };
-    let Some((scheme, borne)) = value.as_bytes().split_at_checked("Bearer ".len()) else { return false };
-    // Digests have one length, so not even the token's length shows in the time this takes.
-    scheme.eq_ignore_ascii_case(b"Bearer ") && bool::from(Sha256::digest(borne).ct_eq(&Sha256::digest(token.expose())))
 }
 
 fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {

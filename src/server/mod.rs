@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** no success status before the commit is on disk, and nothing in any answer that is not the same for everybody.
 
+mod admin;
 mod deadlines;
 mod endpoints;
 mod error;
@@ -18,22 +19,22 @@ mod refusals;
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use axum::{Router, extract::State, middleware::from_fn_with_state, response::IntoResponse as _, routing::get};
+use axum::{Router, routing::get};
 use tokio::sync::{Semaphore, watch};
 
-use self::{endpoints::Endpoints, health::Readiness, refusals::Refusals};
 pub use self::{
+    admin::{Access, Desk},
     error::Refused,
     listener::{Limits, serve},
 };
+use self::{endpoints::Endpoints, health::Readiness, refusals::Refusals};
 use crate::{
     clock::Clock,
     config,
     inbox::{Store, StoreError},
     intake::Intake,
-    secret::Secret,
     shutdown::Shutdown,
-    telemetry::metrics::{self, Exposition},
+    telemetry::metrics,
 };
 
 /// The public routes: every endpoint, and two questions about our health.
@@ -57,25 +58,18 @@ pub fn router(receiver: Arc<Receiver>) -> Router {
     layers::around(routes)
 }
 
-/// The operator's routes: figures, and the same two questions.
+/// The operator's routes: a page, its API, figures, and the same two questions.
 ///
 /// | route | answers |
 /// |---|---|
-/// | `GET /metrics` | every figure of [`telemetry::metrics`](crate::telemetry::metrics); 401 without the token, if one is configured |
 /// | `GET /livez`, `GET /readyz` | as on the public listener, where everyone may ask: so no token |
+/// | `GET /metrics` | every figure of [`telemetry::metrics`](crate::telemetry::metrics); 401 without a token, if one is configured |
+/// | `/api/v1/…` | what `GET /api/v1/openapi.json` describes; 401 without a token |
+/// | `/`, `/events`, `/handlers`, … | the page; the form to log in with, if nobody is |
 /// | anything else | 404 |
-pub fn admin_router(receiver: Arc<Receiver>, figures: Exposition, token: Option<Secret>) -> Router {
-    let guarded = Router::new()
-        .route("/metrics", get(health::metrics))
-        .with_state(figures)
-        .route_layer(from_fn_with_state(token.map(Arc::new), health::require_token));
-    let routes = Router::new()
-        .route("/livez", get(health::livez))
-        .route("/readyz", get(health::readyz))
-        .fallback(async |State(_): State<Arc<Receiver>>| Refused::UnknownPath.into_response())
-        .with_state(receiver)
-        .merge(guarded);
-    layers::around(routes)
+pub fn admin_router(receiver: Arc<Receiver>, desk: Arc<Desk>) -> Router {
+    let health = Router::new().route("/livez", get(health::livez)).route("/readyz", get(health::readyz)).with_state(receiver);
+    layers::around(admin::router(desk).merge(health))
 }
 
 /// What the routes share: the endpoints, the way into the store, and the limits.

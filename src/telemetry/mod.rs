@@ -16,6 +16,9 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::Subscr
 
 use crate::config::{LogFormat, Telemetry};
 
+/// The target of log lines that say what an operator changed. They are written whatever filter is configured.
+pub const AUDIT: &str = "asc_webhooks::audit";
+
 /// Starts writing log lines as configured.
 ///
 /// Panics become log lines too, without what they may quote. A program that embeds the crate may have set up its own logging: then
@@ -26,6 +29,10 @@ use crate::config::{LogFormat, Telemetry};
 pub fn init(config: &Telemetry) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(&config.log)
         .map_err(|error| TelemetryError::Filter { filter: config.log.clone(), reason: error.to_string() })?;
+    let filter = match format!("{AUDIT}=info").parse() {
+        Ok(always) => filter.add_directive(always),
+        Err(_) => filter,
+    };
     let lines = fmt::layer().with_writer(io::stderr);
     let registry = tracing_subscriber::registry().with(filter);
     let started = if is_json(config.format) {

@@ -22,8 +22,10 @@ fn loaded(text: &str) -> Result<Loaded, Problems> {
         "GITLAB_TRIGGER_TOKEN",
         "FARM_TOKEN",
         "ASC_KEY",
+        "ADMIN_TOKEN",
+        "ADMIN_READ_TOKEN",
     ];
-    let environment = names.map(|name| (name.to_owned(), secret.to_owned()));
+    let environment = names.map(|name| (name.to_owned(), format!("{secret} for {name}")));
     load(&Sources { file: Some(file), environment: environment.into_iter().collect(), ..Sources::of_process(None) })
 }
 

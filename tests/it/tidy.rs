@@ -91,7 +91,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("anyhow", &["cli", "main.rs"]),
     ("reqwest", &["http_client", "asc", "handler/answer", "handler/forward", "handler/chat", "handler/github", "handler/gitlab"]),
     ("ring", &["vault"]),
-    ("minijinja", &["handler"]),
+    ("minijinja", &["handler", "server/admin/page"]),
     ("lettre", &["handler/email"]),
     ("tokio_rustls", &["http_client"]),
     ("p256", &["asc", "sandbox"]),

@@ -37,28 +37,24 @@ async fn ready_means_that_a_commit_has_just_worked() {
 }
 
 #[tokio::test]
-async fn figures_are_for_who_bears_the_token() {
+async fn the_operators_routes_are_not_on_the_public_listener() {
     let bench = Bench::new();
-    let figures = metrics::tests::exposition();
-    let admin = |token: Option<&str>| admin_router(Arc::clone(&bench.receiver), figures.clone(), token.map(Secret::new));
-    let ask = async |app: Router, path: &str, authorization: &[&str]| {
-        let mut request = Request::get(path);
-        for value in authorization {
-            request = request.header("authorization", *value);
+    for path in admin::paths() {
+        for method in ["GET", "POST"] {
+            let request = Request::builder().method(method).uri(path).header("host", "localhost").body(Body::empty()).unwrap();
+            bench.ask(request).await.is(404, r#"{"error":"not found"}"#);
         }
-        app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap().status()
-    };
-    let token = Some("the token of an operator");
-    let right = "Bearer the token of an operator";
-    assert_eq!(ask(admin(None), "/metrics", &[]).await, StatusCode::OK);
-    assert_eq!(ask(admin(token), "/metrics", &[right]).await, StatusCode::OK);
-    assert_eq!(ask(admin(token), "/metrics", &[&right.replace("Bearer", "bearer")]).await, StatusCode::OK);
-    for wrong in
-        [&[][..], &["Bearer "], &["Bearer the token of an operato"], &["the token of an operator"], &[right, right], &["Be"]]
-    {
-        assert_eq!(ask(admin(token), "/metrics", wrong).await, StatusCode::UNAUTHORIZED, "{wrong:?}");
     }
-    assert_eq!(ask(admin(token), "/livez", &[]).await, StatusCode::OK);
-    assert_eq!(ask(admin(token), "/readyz", &[]).await, StatusCode::OK);
-    assert_eq!(ask(admin(token), "/app", &[right]).await, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn the_operators_listener_takes_no_notification_and_says_how_we_are() {
+    let bench = Bench::new();
+    let admin = admin::tests::over(bench.store.clone(), bench.clock.clone());
+    let app = admin_router(Arc::clone(&bench.receiver), admin);
+    let ask = async |request: Request| app.clone().oneshot(request).await.unwrap().status();
+    assert_eq!(ask(Request::get("/livez").body(Body::empty()).unwrap()).await, StatusCode::OK);
+    assert_eq!(ask(Request::get("/readyz").body(Body::empty()).unwrap()).await, StatusCode::OK);
+    assert_eq!(ask(signed(notification("a"))).await, StatusCode::NOT_FOUND);
+    assert_eq!(bench.store.receipts().await, 0);
 }

@@ -20,6 +20,7 @@ use crate::{
     config::EndpointKind,
     event::{EventKind, sample},
     handler::route::Routes,
+    secret::Secret,
     signature::sign,
 };
 

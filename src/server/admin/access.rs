@@ -1,0 +1,257 @@
+//! Who may do what on the operator's listener.
+//!
+//! A request passes, in this order, or is refused: it names a host that is ours (421: the page of a stranger whose name has been made to
+//! lead here is not); a change comes from our own page or bears a token (403: browsers send cookies along with what other sites ask
+//! for); and whoever sends it is known (401) and may do it (403).
+//!
+//! **Invariant:** every route but those for health and the way to log in passes [`guard`], with what it needs written beside it.
+
+use std::{net::IpAddr, sync::Arc};
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use http::{HeaderMap, Method, StatusCode, Uri, header};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use super::{Desk, answer::Problem, page, session};
+use crate::{config, secret::Secret};
+
+/// What a person or a machine may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Role {
+    /// See everything.
+    Reader,
+    /// See and change everything.
+    Operator,
+}
+
+impl Role {
+    /// The role as one word.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+/// Who sends a request, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Who {
+    pub(super) role: Role,
+    /// With a token in the request itself, which no other site can make a browser do; else with a cookie.
+    pub(super) bears_token: bool,
+}
+
+/// What a route asks of who sends a request to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// Nothing.
+    Nothing,
+    /// To be somebody, if there is a configured token at all: for figures, which machines fetch.
+    TokenIfConfigured,
+    /// To be somebody.
+    Role(Role),
+}
+
+/// In what form a route answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Face {
+    /// HTML, for people.
+    Page,
+    /// JSON, for programs.
+    Api,
+}
+
+/// The tokens, and the names that are ours.
+#[derive(Debug)]
+pub struct Access {
+    token: Option<Secret>,
+    is_configured: bool,
+    read_token: Option<Secret>,
+    hosts: Vec<String>,
+    listen: Option<IpAddr>,
+    pub(super) behind_proxy: bool,
+}
+
+impl Access {
+    /// As configured. Where no token is, a new one is made; if that cannot be, nobody gets in.
+    pub fn new(config: &config::Admin) -> Self {
+        Self {
+            token: config.token.clone().or_else(|| Secret::generate().ok()),
+            is_configured: config.token.is_some(),
+            read_token: config.read_token.clone(),
+            hosts: config.hosts.clone(),
+            listen: config.listen.map(|address| address.ip()),
+            behind_proxy: config.behind_proxy,
+        }
+    }
+
+    /// The token that was made because none is configured.
+    pub fn made_token(&self) -> Option<&Secret> {
+        self.token.as_ref().filter(|_| !self.is_configured)
+    }
+
+    /// The token of a role, if it has one.
+    pub(super) fn token_of(&self, role: Role) -> Option<&Secret> {
+        match role {
+            Role::Operator => self.token.as_ref(),
+            Role::Reader => self.read_token.as_ref(),
+        }
+    }
+
+    /// The role that a token gives.
+    pub(super) fn role_of(&self, token: &[u8]) -> Option<Role> {
+        // Digests have one length, so not even a token's length shows in the time this takes.
+        let given = Sha256::digest(token);
+        let is = |role: &Role| self.token_of(*role).is_some_and(|token| bool::from(given.ct_eq(&Sha256::digest(token.expose()))));
+        [Role::Operator, Role::Reader].into_iter().find(is)
+    }
+
+    /// Whether a request is for us: an address cannot be made to lead elsewhere, a name can.
+    fn knows(&self, host: &str) -> bool {
+        let name = without_port(host).to_ascii_lowercase();
+        if name == "localhost" || self.hosts.contains(&name) {
+            return true;
+        }
+        let Ok(address) = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() else { return false };
+        address.is_loopback() || self.listen.is_some_and(|listen| listen == address || listen.is_unspecified())
+    }
+}
+
+/// What stands before a route.
+#[derive(Clone, Debug)]
+pub(super) struct Gate {
+    pub(super) desk: Arc<Desk>,
+    pub(super) need: Need,
+    pub(super) face: Face,
+}
+
+/// Lets a request pass to its route, or says why not. The route finds who it is as an extension.
+pub(super) async fn guard(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let Gate { desk, need, face } = gate;
+    // Whoever logs in goes on to where they were; a change is not made twice.
+    let path = if request.method() == Method::GET { request.uri().clone() } else { Uri::from_static("/") };
+    let answer = match admit(&desk, need, &request) {
+        Ok(who) => {
+            request.extensions_mut().insert(who);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    };
+    if face == Face::Page { page::dress(&desk, answer, &path) } else { answer }
+}
+
+fn admit(desk: &Desk, need: Need, request: &Request) -> Result<Option<Who>, Problem> {
+    let (access, headers) = (&desk.access, request.headers());
+    let host = host_of(request.uri(), headers).filter(|host| access.knows(host));
+    let Some(host) = host else {
+        let detail = "this host name is not in `admin.hosts`; the address and `localhost` always are";
+        return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail));
+    };
+    let who = who(desk, headers);
+    let is_change = !matches!(*request.method(), Method::GET | Method::HEAD);
+    if is_change && !who.is_some_and(|who| who.bears_token) && !is_of_own_page(headers, host) {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "a change must come from the page itself, or bear a token"));
+    }
+    match (need, who) {
+        (Need::Nothing, who) => Ok(who),
+        (Need::TokenIfConfigured, who) if !access.is_configured => Ok(who),
+        (Need::Role(role), Some(who)) if who.role < role => {
+            Err(Problem::new(StatusCode::FORBIDDEN, "this token may look at everything and change nothing"))
+        }
+        (_, Some(who)) => Ok(Some(who)),
+        (_, None) => Err(Problem::new(StatusCode::UNAUTHORIZED, "a token is needed: `Authorization: Bearer …`")),
+    }
+}
+
+fn who(desk: &Desk, headers: &HeaderMap) -> Option<Who> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => {
+            let (scheme, token) = value.as_bytes().split_at_checked("Bearer ".len())?;
+            let role = desk.access.role_of(token).filter(|_| scheme.eq_ignore_ascii_case(b"Bearer "))?;
+            Some(Who { role, bears_token: true })
+        }
+        (Some(_), Some(_)) => None,
+        (None, _) => session::role(desk, headers).map(|role| Who { role, bears_token: false }),
+    }
+}
+
+/// The one host that a request names.
+fn host_of<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    let mut values = headers.get_all(header::HOST).iter();
+    match (uri.authority(), values.next(), values.next()) {
+        (None, Some(host), None) => host.to_str().ok(),
+        (Some(authority), Some(host), None) if host == authority.as_str() => Some(authority.as_str()),
+        _ => None,
+    }
+}
+
+/// Whether a browser says that the request comes from a page of this very host. What says nothing is not believed.
+fn is_of_own_page(headers: &HeaderMap, host: &str) -> bool {
+    let site = headers.get("sec-fetch-site").map(|site| site == "same-origin");
+    let origin = headers.get(header::ORIGIN).map(|origin| {
+        let of = |scheme: &str| origin.to_str().ok().and_then(|origin| origin.strip_prefix(scheme)).is_some_and(|at| at == host);
+        of("http://") || of("https://")
+    });
+    match (site, origin) {
+        (None, None) => false,
+        (site, origin) => site.unwrap_or(true) && origin.unwrap_or(true),
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.is_empty() => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access(listen: &str, hosts: &[&str]) -> Access {
+        Access::new(&config::Admin {
+            listen: Some(listen.parse().unwrap()),
+            token: None,
+            read_token: None,
+            hosts: hosts.iter().map(|&host| host.to_owned()).collect(),
+            behind_proxy: false,
+        })
+    }
+
+    #[track_caller]
+    fn check(access: &Access, known: &[&str], unknown: &[&str]) {
+        for host in known {
+            assert!(access.knows(host), "{host}");
+        }
+        for host in unknown {
+            assert!(!access.knows(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_ours() {
+        let own = ["localhost", "LOCALHOST:8081", "127.0.0.1:8081", "127.0.0.9", "[::1]:8081"];
+        let strange =
+            ["", ":", "evil.example", "localhost.evil.example", "10.0.0.7", "[::2]", "localhost:x", "127.0.0.1.nip.io:8081"];
+        check(&access("127.0.0.1:8081", &[]), &own, &strange);
+        check(&access("10.0.0.7:8081", &["hooks.internal"]), &["10.0.0.7:8081", "Hooks.Internal:443"], &["10.0.0.8", "internal"]);
+        check(&access("0.0.0.0:8081", &[]), &["10.0.0.7", "192.168.1.1:80"], &["evil.example"]);
+    }
+
+    #[test]
+    fn a_token_is_made_where_none_is_configured() {
+        let access = access("127.0.0.1:8081", &[]);
+        let made = access.made_token().unwrap().expose().to_owned();
+        assert_eq!(access.role_of(made.as_bytes()), Some(Role::Operator));
+        assert_eq!(access.role_of(b""), None);
+        assert_eq!(access.role_of(&made.as_bytes()[1..]), None);
+    }
+}

@@ -1,0 +1,105 @@
+//! What an answer of the operator's listener looks like: its headers, and what it says when something is wrong.
+//!
+//! Programs get a problem as [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) has it; the page shows the same words. A store's own
+//! words stay in the log: they name files.
+
+use axum::{
+    body::Body,
+    extract::Request,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde_json::json;
+
+use crate::{inbox::StoreError, telemetry::metrics};
+
+/// What browsers may do with an answer: show it, with our own style and nothing else of anybody's.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; \
+    form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+const HEADERS: [(HeaderName, &str); 5] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CACHE_CONTROL, "no-store"),
+    // With `no-referrer`, browsers would hide from us that a form is our own.
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// Why a request was not answered as asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Problem {
+    pub(super) status: StatusCode,
+    pub(super) detail: String,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into() }
+    }
+
+    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    pub(super) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// The status in words.
+    pub(super) fn title(&self) -> &'static str {
+        self.status.canonical_reason().unwrap_or("Problem")
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        metrics::store_failed(&error);
+        tracing::error!("the operator's question could not be answered: {error}");
+        let word = metrics::store_error_label(&error);
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("the store is {word}; the log says more"))
+    }
+}
+
+impl From<serde_json::Error> for Problem {
+    fn from(error: serde_json::Error) -> Self {
+        tracing::error!("an answer could not be written as JSON: {error}");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be written; the log says more")
+    }
+}
+
+/// As JSON, and as an extension of the answer from which the page makes its own form.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let words = json!({ "type": "about:blank", "title": self.title(), "status": self.status.as_u16(), "detail": self.detail });
+        let mut response = Response::new(Body::from(words.to_string()));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// An answer in JSON.
+pub(super) fn json(value: &impl serde::Serialize) -> Result<Response, Problem> {
+    let mut response = Response::new(Body::from(serde_json::to_vec(value)?));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}
+
+/// Gives every answer the headers that bound what a browser does with it.
+pub(super) async fn bound(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

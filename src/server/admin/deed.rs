@@ -1,0 +1,69 @@
+//! What an operator can have done, asked for by the page or by a program.
+//!
+//! Each deed happens entirely or not at all, in the store, and is written to the audit log when it has happened.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use super::{Desk, answer::Problem, audit::Author};
+use crate::inbox::{DispatchId, Owed, ReceiptId, query::Replay};
+
+/// The longest reason that is kept.
+const MOST_LETTERS: usize = 500;
+
+/// Has a receipt handled again: by the named handler, or by those it was owed to. Returns how many dispatches will be tried.
+pub(super) async fn replay(desk: &Desk, id: ReceiptId, handler: Option<&str>, author: &Author) -> Result<u64, Problem> {
+    let record = desk.store.receipt(id).await?.ok_or_else(|| no_receipt(id))?;
+    let known = desk.known.load_full();
+    let had: Vec<&str> = record.dispatches.iter().map(|record| record.dispatch.handler.as_str()).collect();
+    let names = match handler {
+        Some(name) if had.contains(&name) || known.handler(name).is_some() => vec![name],
+        Some(name) => return Err(Problem::not_found(format!("there is no handler `{name}` in the configuration"))),
+        None if had.is_empty() => {
+            return Err(Problem::new(StatusCode::CONFLICT, format!("receipt {id} was owed to no handler: name one")));
+        }
+        None => had,
+    };
+    let in_order = |name: &str| known.handler(name).is_some_and(|handler| handler.in_order);
+    let handlers = names.into_iter().map(|name| Owed { handler: Arc::from(name), in_order: in_order(name) }).collect();
+    let count = desk.store.replay(&Replay::Receipt { id, handlers }, desk.clock.steady()).await?;
+    done(desk, author, "replay", format_args!("receipt {id}"), count, None);
+    Ok(count)
+}
+
+/// Has every dead dispatch of a handler tried again. Returns how many.
+pub(super) async fn replay_dead(desk: &Desk, handler: &str, author: &Author) -> Result<u64, Problem> {
+    let stats = desk.store.stats(desk.clock.now()).await?;
+    if desk.known.load().handler(handler).is_none() && stats.handlers.iter().all(|stats| stats.handler != handler) {
+        return Err(Problem::not_found(format!("there is no handler `{handler}`")));
+    }
+    let replay = Replay::Dead { handler: Some(handler.to_owned()) };
+    let count = desk.store.replay(&replay, desk.clock.steady()).await?;
+    done(desk, author, "replay_dead", format_args!("handler {handler}"), count, None);
+    Ok(count)
+}
+
+/// Ends a dead dispatch that nobody wants tried again.
+pub(super) async fn skip(desk: &Desk, id: DispatchId, reason: &str, author: &Author) -> Result<(), Problem> {
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > MOST_LETTERS {
+        let detail = format!("`reason`: expected a text of 1 to {MOST_LETTERS} letters");
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+    }
+    if !desk.store.skip(id, reason, desk.clock.now()).await? {
+        return Err(Problem::new(StatusCode::CONFLICT, format!("dispatch {id} is not dead, so there is nothing to skip")));
+    }
+    done(desk, author, "skip", format_args!("dispatch {id}"), 1, Some(reason));
+    Ok(())
+}
+
+/// That a receipt is not there.
+pub(super) fn no_receipt(id: ReceiptId) -> Problem {
+    Problem::not_found(format!("there is no receipt {id}; it may have been removed when its retention ended"))
+}
+
+fn done(desk: &Desk, author: &Author, what: &str, to: std::fmt::Arguments<'_>, count: u64, reason: Option<&str>) {
+    author.did(what, to, count, reason);
+    desk.work.notify_one();
+}

@@ -1,0 +1,161 @@
+//! The description of the API, as [OpenAPI 3.1](https://spec.openapis.org/oas/v3.1.0.html).
+//!
+//! Paths, methods and what they need are taken from the table of routes, so none can be missing; what an operation means stands here,
+//! and the shapes of answers in `schemas.json`, which a test holds against real answers.
+
+use http::Method;
+use serde_json::{Map, Value, json};
+
+use super::Route;
+
+const SCHEMAS: &str = include_str!("schemas.json");
+
+/// What the description says of a route.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Operation {
+    pub(super) id: &'static str,
+    summary: &'static str,
+    query: &'static [Parameter],
+    /// The schema of the document that is sent.
+    takes: Option<&'static str>,
+    /// The schema of the answer; none for bytes.
+    gives: Option<&'static str>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Parameter {
+    name: &'static str,
+    schema: &'static str,
+    meaning: &'static str,
+}
+
+const fn parameter(name: &'static str, schema: &'static str, meaning: &'static str) -> Parameter {
+    Parameter { name, schema, meaning }
+}
+
+const LIMIT: Parameter = parameter("limit", "Limit", "The most receipts to look at for one page.");
+const BEFORE: Parameter = parameter("before", "Number", "Only what came before this receipt: the `next` of the page before.");
+
+pub(super) const RECEIPTS: Operation = Operation {
+    id: "listReceipts",
+    summary: "Lists receipts, newest first.",
+    query: &[
+        parameter("endpoint", "Text", "Of this endpoint."),
+        parameter("kind", "Kinds", "Of this kind, in either of Apple's spellings; may be repeated."),
+        parameter("event_id", "Text", "With this event id."),
+        parameter("subject", "Text", "About the subject with this id."),
+        parameter("state", "Text", "In this state."),
+        parameter("since", "Moment", "Received at or after this time, or this long ago."),
+        parameter("until", "Moment", "Received before this time, or this long ago."),
+        parameter("unparsed", "Truth", "Only what is authentic but no event."),
+        parameter("dispatch", "DispatchState", "With a dispatch in this state."),
+        parameter("handler", "Text", "With a dispatch to this handler."),
+        LIMIT,
+        BEFORE,
+    ],
+    takes: None,
+    gives: Some("ReceiptPage"),
+};
+pub(super) const RECEIPT: Operation =
+    about("showReceipt", "Shows one receipt with its words, its dispatches and their attempts.", None, Some("ReceiptRecord"));
+pub(super) const BODY: Operation = about("downloadBody", "The bytes of a receipt, exactly as they came.", None, None);
+pub(super) const REPLAY: Operation = about(
+    "replayReceipt",
+    "Has a receipt handled again, by one handler or by those it was owed to.",
+    Some("Replay"),
+    Some("Replayed"),
+);
+pub(super) const DISPATCHES: Operation = Operation {
+    query: &[
+        parameter("handler", "Text", "To this handler."),
+        parameter("state", "DispatchState", "In this state."),
+        LIMIT,
+        BEFORE,
+    ],
+    ..about("listDispatches", "Lists dispatches, those of the newest receipts first.", None, Some("DispatchPage"))
+};
+pub(super) const SKIP: Operation = about(
+    "skipDispatch",
+    "Ends a dead dispatch that nobody wants tried again; its history keeps the reason.",
+    Some("Skip"),
+    Some("Skipped"),
+);
+pub(super) const HANDLERS: Operation = about("listHandlers", "Shows how each handler stands.", None, Some("HandlerList"));
+pub(super) const REPLAY_DEAD: Operation =
+    about("replayDead", "Has every dead dispatch of a handler tried again.", None, Some("Replayed"));
+pub(super) const STATS: Operation = about("showStats", "Counts what is kept.", None, Some("Stats"));
+pub(super) const HOURS: Operation = Operation {
+    query: &[parameter("last", "Number", "How many hours to look back; 48 if nothing is said.")],
+    ..about("countHours", "Counts receipts by the hour of UTC; hours without any are left out.", None, Some("HourList"))
+};
+pub(super) const ACCOUNTS: Operation =
+    about("listAccounts", "Shows the account of the gap: what Apple lists against what is kept.", None, Some("AccountList"));
+pub(super) const DESCRIPTION: Operation = about("describe", "This description.", None, Some("Description"));
+
+const fn about(id: &'static str, summary: &'static str, takes: Option<&'static str>, gives: Option<&'static str>) -> Operation {
+    Operation { id, summary, query: &[], takes, gives }
+}
+
+/// The description of those routes that have an [`Operation`].
+pub(super) fn document(routes: &[Route]) -> Value {
+    let mut paths = Map::new();
+    for (route, operation) in routes.iter().filter_map(|route| Some((route, route.operation.as_ref()?))) {
+        let item = paths.entry(route.path).or_insert_with(|| json!({}));
+        item[route.method.as_str().to_lowercase()] = described(route, operation);
+    }
+    let schemas: Value = serde_json::from_str(SCHEMAS).unwrap_or_default();
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "asc-webhooks",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "What is kept, how it stands, and having it handled again. For the operator's listener only."
+        },
+        "security": [{ "token": [] }],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
+            "responses": {
+                "Problem": {
+                    "description": "Why it was not done.",
+                    "content": { "application/problem+json": { "schema": reference("Problem") } }
+                }
+            }
+        }
+    })
+}
+
+fn described(route: &Route, operation: &Operation) -> Value {
+    let in_path = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).map(|name| {
+        let schema = if name == "id" { "Number" } else { "Text" };
+        json!({ "name": name, "in": "path", "required": true, "schema": reference(schema) })
+    });
+    let in_query = operation.query.iter().map(|Parameter { name, schema, meaning }| {
+        json!({ "name": name, "in": "query", "description": meaning, "schema": reference(schema) })
+    });
+    let content = match operation.gives {
+        Some(schema) => json!({ "application/json": { "schema": reference(schema) } }),
+        None => json!({ "application/octet-stream": {} }),
+    };
+    let mut described = json!({
+        "operationId": operation.id,
+        "summary": operation.summary,
+        "parameters": in_path.chain(in_query).collect::<Vec<_>>(),
+        "responses": {
+            "200": { "description": "As asked.", "content": content },
+            "default": { "$ref": "#/components/responses/Problem" }
+        }
+    });
+    if let Some(schema) = operation.takes {
+        described["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": reference(schema) } } });
+    }
+    if route.method == Method::POST {
+        described["description"] = "Only with the operator's token; every use is written to the audit log.".into();
+    }
+    described
+}
+
+fn reference(schema: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{schema}") })
+}

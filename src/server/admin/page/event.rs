@@ -1,0 +1,220 @@
+//! Event: what happened in words, what was done about it, and the bytes as they came.
+
+use axum::{
+    extract::{Path, Request, State},
+    response::Response,
+};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    Answer, Frame, Shared, after, render,
+    view::{Moment, Standing, is_unparsed},
+};
+use crate::{
+    event::{Details, Event},
+    handler::message::{Message, Told, clean, text::clean_lines, words_of},
+    inbox::{
+        Attempt, Content, DispatchId, ReceiptId, StoreError,
+        query::{DispatchRecord, ReceiptRecord},
+    },
+    server::admin::{Desk, answer::Problem, api::number, ask, audit::Author, deed},
+};
+
+/// The most bytes of a body that are shown; the rest can be downloaded.
+const SHOWN: usize = 64 << 10;
+
+#[derive(Debug, Serialize)]
+struct DispatchView {
+    #[serde(flatten)]
+    standing: Standing,
+    can_replay: bool,
+    can_skip: bool,
+    history: Vec<AttemptView>,
+}
+
+#[derive(Debug, Serialize)]
+struct AttemptView {
+    number: u32,
+    at: Moment,
+    took: String,
+    result: &'static str,
+    error: Option<String>,
+}
+
+/// A name and a value, both plain.
+type Line = (&'static str, String);
+
+pub(in super::super) async fn event(State(desk): Shared, Path(id): Path<String>, request: Request) -> Answer {
+    let id = ReceiptId(number(&id)?);
+    let record = desk.store.receipt(id).await?.ok_or_else(|| deed::no_receipt(id))?;
+    let message = told(&desk, &record).await?;
+    let dispatches: Vec<DispatchView> = record.dispatches.iter().map(|record| DispatchView::of(&desk, record)).collect();
+    let (states, subject) = match &record.receipt.content {
+        Content::Event(event) => {
+            let states = [&event.previous_state, &event.state].into_iter().flatten().map(|state| words_of(state)).collect();
+            (states, event.subject_id.clone())
+        }
+        Content::Unparsed { .. } => (Vec::new(), None),
+    };
+    let shown = &record.body[..record.body.len().min(SHOWN)];
+    render(
+        "event.html",
+        json!({
+            "frame": Frame::of("events", &request),
+            "id": id.0,
+            "facts": message.iter().flat_map(|message| &message.facts).filter(|fact| fact.name != "About").collect::<Vec<_>>(),
+            "message": message,
+            "states": states,
+            "subject": subject,
+            "reason": match &record.receipt.content { Content::Unparsed { reason } => Some(clean(reason)), Content::Event(_) => None },
+            "received": Moment::of(&desk, record.receipt.received_at),
+            "lines": lines(&record),
+            "can_replay": dispatches.iter().any(|dispatch| dispatch.can_replay),
+            "dispatches": dispatches,
+            "raw": indented(&String::from_utf8_lossy(shown)),
+            "is_cut": record.body.len() > SHOWN,
+        }),
+    )
+}
+
+pub(in super::super) async fn replay(State(desk): Shared, Path(id): Path<String>, request: Request) -> Answer {
+    let (id, author) = (ReceiptId(number(&id)?), Author::of(&request));
+    let fields = ask::fields_of(request).await?;
+    let count = deed::replay(&desk, id, fields.one("handler"), &author).await?;
+    Ok(after(&format!("/events/{id}"), "replay", count))
+}
+
+pub(in super::super) async fn skip(State(desk): Shared, Path(id): Path<String>, request: Request) -> Result<Response, Problem> {
+    let (id, author) = (DispatchId(number(&id)?), Author::of(&request));
+    let fields = ask::fields_of(request).await?;
+    deed::skip(&desk, id, fields.one("reason").unwrap_or_default(), &author).await?;
+    let receipt = fields.one("receipt").and_then(|receipt| receipt.parse::<i64>().ok());
+    Ok(after(&receipt.map_or_else(|| "/handlers".to_owned(), |receipt| format!("/events/{receipt}")), "skip", 1))
+}
+
+/// The event of a receipt in words, if it is one.
+pub(in super::super) async fn told(desk: &Desk, record: &ReceiptRecord) -> Result<Option<Message>, StoreError> {
+    if is_unparsed(&record.receipt) {
+        return Ok(None);
+    }
+    let Ok(event) = Event::parse(record.body.clone()) else { return Ok(None) };
+    let told = Told {
+        event: &event,
+        details: &details_of(record),
+        endpoint: &record.receipt.endpoint,
+        since: desk.store.entered(record.receipt.id).await?,
+        received_at: record.receipt.received_at,
+    };
+    Ok(Some(Message::of(&told, &desk.known.load().voice)))
+}
+
+/// What is known besides, as far as this version understands it.
+fn details_of(record: &ReceiptRecord) -> Details {
+    record.details.as_ref().and_then(|details| serde_json::from_slice(details).ok()).unwrap_or_default()
+}
+
+impl DispatchView {
+    fn of(desk: &Desk, record: &DispatchRecord) -> Self {
+        let standing = Standing::of(desk, &record.dispatch);
+        Self {
+            can_replay: matches!(standing.state, "done" | "dead"),
+            can_skip: standing.state == "dead",
+            standing,
+            history: record.history.iter().rev().map(|attempt| AttemptView::of(desk, attempt)).collect(),
+        }
+    }
+}
+
+impl AttemptView {
+    fn of(desk: &Desk, attempt: &Attempt) -> Self {
+        let millis = attempt.took.as_millis();
+        Self {
+            number: attempt.number,
+            at: Moment::of(desk, attempt.started_at),
+            took: if millis < 10_000 { format!("{millis} ms") } else { format!("{} s", millis / 1_000) },
+            result: attempt.result.as_str(),
+            error: attempt.error.as_deref().map(clean_lines),
+        }
+    }
+}
+
+/// What is known of the receipt itself, besides what its message says.
+fn lines(record: &ReceiptRecord) -> Vec<Line> {
+    let receipt = &record.receipt;
+    let mut lines = vec![("Came", receipt.source.as_str().to_owned())];
+    match &receipt.content {
+        Content::Event(event) => {
+            lines.push(("Kind", clean(&event.kind)));
+            lines.push(("Event id", clean(&event.event_id)));
+            let subject = [&event.subject_type, &event.subject_id].into_iter().flatten().map(|word| clean(word));
+            lines.push(("Subject", subject.collect::<Vec<_>>().join(" ")));
+        }
+        Content::Unparsed { .. } => lines.push(("Endpoint", receipt.endpoint.clone())),
+    }
+    lines.extend(receipt.secret.clone().map(|secret| ("Proven with secret", secret)));
+    lines.push(("Size", format!("{} bytes", receipt.size)));
+    lines.retain(|(_, value)| !value.is_empty());
+    lines
+}
+
+/// A JSON text with a line for each value. Only blanks between values are changed; what is not JSON at first sight stays as it came.
+fn indented(text: &str) -> String {
+    if !text.trim_start().starts_with(['{', '[']) {
+        return text.to_owned();
+    }
+    let (mut written, mut depth, mut in_string, mut is_escaped) = (String::with_capacity(text.len() * 2), 0_usize, false, false);
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        if in_string {
+            written.push(letter);
+            in_string = is_escaped || letter != '"';
+            is_escaped = letter == '\\' && !is_escaped;
+            continue;
+        }
+        let line = |depth: usize| format!("\n{}", "  ".repeat(depth.min(40)));
+        match letter {
+            '{' | '[' => {
+                written.push(letter);
+                while letters.next_if(char::is_ascii_whitespace).is_some() {}
+                if !matches!(letters.peek(), Some('}' | ']')) {
+                    depth += 1;
+                    written.push_str(&line(depth));
+                } else if let Some(close) = letters.next() {
+                    written.push(close);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                written.push_str(&line(depth));
+                written.push(letter);
+            }
+            ',' => {
+                written.push(letter);
+                written.push_str(&line(depth));
+            }
+            ':' => written.push_str(": "),
+            '"' => {
+                in_string = true;
+                written.push(letter);
+            }
+            blank if blank.is_ascii_whitespace() => {}
+            other => written.push(other),
+        }
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_set_in_lines_and_its_texts_stay() {
+        let check = |text: &str, expected: &str| assert_eq!(indented(text), expected);
+        check(r#"{"a":[1,2.50e1],"b":{ }}"#, "{\n  \"a\": [\n    1,\n    2.50e1\n  ],\n  \"b\": {}\n}");
+        check(r#"{"a b":"x:{\"[,\\"}"#, "{\n  \"a b\": \"x:{\\\"[,\\\\\"\n}");
+        check("not json", "not json");
+        check("[1}]]", "[\n  1\n}\n]\n]");
+    }
+}

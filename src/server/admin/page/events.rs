@@ -1,0 +1,60 @@
+//! Events: a list, and the filter that made it, all of it in the URL.
+
+use axum::extract::{Request, State};
+use serde_json::json;
+use url::form_urlencoded::Serializer;
+
+use super::{
+    Answer, Frame, Shared, render,
+    view::{Row, kind_in_words},
+};
+use crate::{
+    event::EventKind,
+    inbox::DispatchState,
+    server::admin::ask::{self, Fields, OF_LISTS},
+};
+
+pub(in super::super) async fn events(State(desk): Shared, request: Request) -> Answer {
+    let fields = Fields::of_query(&request);
+    let filter = ask::filter(&fields, desk.clock.now())?;
+    let page = desk.store.receipts(&filter, ask::page(&fields)?).await?;
+    let known = desk.known.load_full();
+    let chosen = |name: &str| fields.one(name).unwrap_or_default().to_owned();
+    let kinds: Vec<_> = EventKind::ALL.iter().map(|kind| (kind.as_str(), kind_in_words(kind.as_str()))).collect();
+    render(
+        "events.html",
+        json!({
+            "frame": Frame::of("events", &request),
+            "rows": page.items.iter().map(|listed| Row::of(&desk, listed)).collect::<Vec<_>>(),
+            "is_filtered": OF_LISTS.iter().any(|name| *name != "limit" && fields.one(name).is_some()),
+            "is_later_page": fields.one("before").is_some(),
+            "next": page.next.map(|next| link(&fields, &next.to_string())),
+            "newest": link(&fields, ""),
+            "endpoints": &known.endpoints,
+            "handlers": known.handlers.iter().map(|handler| &*handler.name).collect::<Vec<_>>(),
+            "states": DispatchState::ALL.map(DispatchState::as_str),
+            "kinds": kinds,
+            "chosen": {
+                "endpoint": chosen("endpoint"),
+                "kind": filter.kinds.first().cloned().unwrap_or_default(),
+                "state": chosen("state"),
+                "subject": chosen("subject"),
+                "since": chosen("since"),
+                "dispatch": chosen("dispatch"),
+                "handler": chosen("handler"),
+            },
+        }),
+    )
+}
+
+/// The same list from another place on.
+fn link(fields: &Fields, before: &str) -> String {
+    let mut query = Serializer::new(String::new());
+    for (name, value) in fields.iter().filter(|(name, _)| *name != "before") {
+        query.append_pair(name, value);
+    }
+    if !before.is_empty() {
+        query.append_pair("before", before);
+    }
+    format!("/events?{}", query.finish())
+}

@@ -1,0 +1,114 @@
+//! Handlers: how each stands, failing ones first, with what they said last.
+
+use std::cmp::Reverse;
+
+use axum::extract::{Path, Request, State};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    Answer, Frame, Shared, after, render,
+    view::{Moment, grouped},
+};
+use crate::{
+    handler::message::text::clean_lines,
+    inbox::{
+        DispatchState, StoreError,
+        query::{HandlerStats, PageRequest, ReceiptFilter, Stats},
+    },
+    server::admin::{Desk, audit::Author, deed},
+};
+
+/// How many dead dispatches of a handler are shown with what went wrong.
+const SHOWN: usize = 5;
+
+/// How a handler stands.
+#[derive(Debug, Serialize)]
+pub(super) struct Tally {
+    name: String,
+    /// None if it is no longer configured.
+    kind: Option<String>,
+    waiting: String,
+    done: String,
+    dead: String,
+    dead_count: u64,
+    oldest_open: Option<Moment>,
+    #[serde(skip)]
+    rank: (Reverse<u64>, i64),
+}
+
+#[derive(Debug, Serialize)]
+struct Failing {
+    tally: Tally,
+    errors: Vec<Gone>,
+}
+
+/// A dead dispatch and its last word.
+#[derive(Debug, Serialize)]
+struct Gone {
+    receipt: i64,
+    dispatch: i64,
+    error: Option<String>,
+    at: Option<Moment>,
+}
+
+impl Tally {
+    /// All handlers that are configured or owed something: those with dead dispatches first, then those that are behind.
+    pub(super) fn all(desk: &Desk, stats: &Stats) -> Vec<Self> {
+        let known = desk.known.load_full();
+        let idle = known.handlers.iter().filter(|handler| stats.handlers.iter().all(|of| of.handler != *handler.name));
+        let idle = idle.map(|handler| Self::of(desk, &HandlerStats::idle(&handler.name)));
+        let mut all: Vec<Self> = stats.handlers.iter().map(|of| Self::of(desk, of)).chain(idle).collect();
+        all.sort_by(|one, other| (one.rank, &one.name).cmp(&(other.rank, &other.name)));
+        all
+    }
+
+    fn of(desk: &Desk, stats: &HandlerStats) -> Self {
+        Self {
+            name: stats.handler.clone(),
+            kind: desk.known.load().handler(&stats.handler).map(|handler| handler.kind.clone()),
+            waiting: grouped(stats.waiting + stats.claimed),
+            done: grouped(stats.done),
+            dead: grouped(stats.dead),
+            dead_count: stats.dead,
+            oldest_open: stats.oldest_open.map(|time| Moment::of(desk, time)),
+            rank: (Reverse(stats.dead), stats.oldest_open.map_or(i64::MAX, Timestamp::as_second)),
+        }
+    }
+}
+
+pub(in super::super) async fn handlers(State(desk): Shared, request: Request) -> Answer {
+    let stats = desk.store.stats(desk.clock.now()).await?;
+    let mut views = Vec::new();
+    for tally in Tally::all(&desk, &stats) {
+        let errors = if tally.dead_count > 0 { last_words(&desk, &tally.name).await? } else { Vec::new() };
+        views.push(Failing { tally, errors });
+    }
+    render("handlers.html", json!({ "frame": Frame::of("handlers", &request), "handlers": views }))
+}
+
+pub(in super::super) async fn replay_dead(State(desk): Shared, Path(name): Path<String>, request: Request) -> Answer {
+    let count = deed::replay_dead(&desk, &name, &Author::of(&request)).await?;
+    Ok(after("/handlers", "replay", count))
+}
+
+async fn last_words(desk: &Desk, handler: &str) -> Result<Vec<Gone>, StoreError> {
+    let filter =
+        ReceiptFilter { dispatch: Some(DispatchState::Dead), handler: Some(handler.to_owned()), ..ReceiptFilter::default() };
+    let page = desk.store.receipts(&filter, PageRequest { before: None, limit: SHOWN }).await?;
+    let mut gone = Vec::new();
+    for listed in page.items {
+        let Some(record) = desk.store.receipt(listed.receipt.id).await? else { continue };
+        let ours = record.dispatches.into_iter().find(|record| record.dispatch.handler == handler);
+        let Some(ours) = ours else { continue };
+        let last = ours.history.last();
+        gone.push(Gone {
+            receipt: listed.receipt.id.0,
+            dispatch: ours.dispatch.id.0,
+            error: last.and_then(|attempt| attempt.error.as_deref().map(clean_lines)),
+            at: last.map(|attempt| Moment::of(desk, attempt.started_at)),
+        });
+    }
+    Ok(gone)
+}

@@ -1,0 +1,133 @@
+//! The page: what the store knows, in HTML, for people. It has no script and needs none.
+//!
+//! Templates say how it looks and escape whatever they are given; the modules here say what is on it, as plain values. No template marks
+//! anything as safe, and a test looks for that too.
+
+mod chart;
+mod event;
+mod events;
+mod handlers;
+mod overview;
+mod view;
+
+use std::sync::{Arc, LazyLock};
+
+use axum::{
+    extract::{Request, State},
+    response::{Html, IntoResponse as _, Redirect, Response},
+};
+use http::{HeaderValue, StatusCode, Uri, header};
+use minijinja::{Environment, UndefinedBehavior, value::Serde};
+use serde_json::{Value, json};
+
+pub(super) use self::{
+    event::{event, replay, skip, told},
+    events::events,
+    handlers::{handlers, replay_dead},
+    overview::overview,
+};
+use super::{
+    Desk,
+    access::{Role, Who},
+    answer::Problem,
+    ask::Fields,
+};
+
+type Shared = State<Arc<Desk>>;
+type Answer = Result<Response, Problem>;
+
+const TEMPLATES: &[(&str, &str)] = &[
+    ("layout.html", include_str!("templates/layout.html")),
+    ("parts.html", include_str!("templates/parts.html")),
+    ("login.html", include_str!("templates/login.html")),
+    ("problem.html", include_str!("templates/problem.html")),
+    ("overview.html", include_str!("templates/overview.html")),
+    ("chart.html", include_str!("templates/chart.html")),
+    ("events.html", include_str!("templates/events.html")),
+    ("event.html", include_str!("templates/event.html")),
+    ("handlers.html", include_str!("templates/handlers.html")),
+];
+
+/// Names that end with `.html` are escaped by themselves.
+static ENVIRONMENT: LazyLock<Result<Environment<'static>, minijinja::Error>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    TEMPLATES.iter().try_for_each(|(name, text)| environment.add_template(name, text))?;
+    Ok(environment)
+});
+
+/// What stands around the content of each view.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct Frame {
+    /// The view, for the menu.
+    here: &'static str,
+    role: &'static str,
+    can_change: bool,
+    /// What has just been done.
+    notice: Option<String>,
+}
+
+impl Frame {
+    fn of(here: &'static str, request: &Request) -> Self {
+        let role = request.extensions().get::<Option<Who>>().copied().flatten().map(|who| who.role);
+        let can_change = role == Some(Role::Operator);
+        Self { here, role: role.map_or("nobody", Role::as_str), can_change, notice: notice(&Fields::of_query(request)) }
+    }
+}
+
+/// The words for a deed that a redirect tells of.
+fn notice(fields: &Fields) -> Option<String> {
+    let count: u64 = fields.one("count").and_then(|count| count.parse().ok()).unwrap_or_default();
+    Some(match (fields.one("did")?, count) {
+        ("replay", 0) => "Nothing to replay: what is waiting or being handled is left alone.".to_owned(),
+        ("replay", 1) => "1 dispatch will be tried again.".to_owned(),
+        ("replay", count) => format!("{count} dispatches will be tried again."),
+        ("skip", _) => "The dispatch will not be tried again.".to_owned(),
+        _ => return None,
+    })
+}
+
+fn render(name: &str, values: Value) -> Answer {
+    render_with(StatusCode::OK, name, values)
+}
+
+fn render_with(status: StatusCode, name: &str, values: Value) -> Answer {
+    let environment = ENVIRONMENT.as_ref().map_err(|error| broken(name, error))?;
+    let html =
+        environment.get_template(name).and_then(|template| template.render(Serde(values))).map_err(|error| broken(name, &error))?;
+    Ok((status, Html(html)).into_response())
+}
+
+fn broken(name: &str, error: &minijinja::Error) -> Problem {
+    tracing::error!(template.name = name, "a page could not be written: {error:#}");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written; the log says why")
+}
+
+/// The form to log in with.
+pub(super) fn login(desk: &Desk, status: StatusCode, next: &str, message: Option<&str>) -> Answer {
+    let is_made = desk.access.made_token().is_some();
+    render_with(status, "login.html", json!({ "next": next, "message": message, "is_made": is_made }))
+}
+
+/// Shows what is wrong as a page: nobody in front of a browser wants JSON.
+pub(super) fn dress(desk: &Desk, mut answer: Response, path: &Uri) -> Response {
+    let Some(problem) = answer.extensions_mut().remove::<Problem>() else { return answer };
+    let dressed = if problem.status == StatusCode::UNAUTHORIZED {
+        login(desk, problem.status, path.path_and_query().map_or("/", |path| path.as_str()), None)
+    } else {
+        let status = problem.status.as_u16();
+        render_with(problem.status, "problem.html", json!({ "title": problem.title(), "status": status, "detail": problem.detail }))
+    };
+    dressed.unwrap_or(answer)
+}
+
+/// The style of all views.
+pub(super) async fn style() -> Response {
+    let kind = HeaderValue::from_static("text/css; charset=utf-8");
+    ([(header::CONTENT_TYPE, kind)], include_str!("style.css")).into_response()
+}
+
+/// Back to a view that tells what was done.
+fn after(path: &str, did: &str, count: u64) -> Response {
+    Redirect::to(&format!("{path}?did={did}&count={count}")).into_response()
+}

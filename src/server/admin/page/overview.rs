@@ -1,0 +1,147 @@
+//! Overview: is all well, and if not, what is to be done about it.
+
+use axum::extract::{Request, State};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    Answer, Frame, Shared,
+    chart::{self, Chart},
+    handlers::Tally,
+    render,
+    view::{Moment, Row, grouped, span},
+};
+use crate::{
+    inbox::{
+        account::Account,
+        query::{PageRequest, ReceiptFilter, Stats},
+    },
+    server::admin::Desk,
+};
+
+/// How long a dispatch may wait before it is something to look at.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
+
+/// How many of the latest events are shown.
+const LATEST: usize = 8;
+
+/// Something that is not well.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Concern {
+    what: String,
+    /// What to do about it.
+    remedy: &'static str,
+    link: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct EndpointRow {
+    name: String,
+    receipts: String,
+    newest: Option<Moment>,
+    /// Whether it is in the configuration.
+    is_known: bool,
+}
+
+pub(in super::super) async fn overview(State(desk): Shared, request: Request) -> Answer {
+    let now = desk.clock.now();
+    let stats = desk.store.stats(now).await?;
+    let accounts = desk.store.accounts().await?;
+    let hours = desk.store.hours(chart::since(now)).await?;
+    let latest = desk.store.receipts(&ReceiptFilter::default(), PageRequest { before: None, limit: LATEST }).await?;
+    let known = desk.known.load_full();
+    let sum = |of: fn(&crate::inbox::query::HandlerStats) -> u64| grouped(stats.handlers.iter().map(of).sum());
+    render(
+        "overview.html",
+        json!({
+            "frame": Frame::of("overview", &request),
+            "is_empty": stats.receipts == 0,
+            "concerns": concerns(&stats, &accounts, now),
+            "receipts": grouped(stats.receipts),
+            "recovered": grouped(stats.recovered),
+            "waiting": sum(|handler| handler.waiting + handler.claimed),
+            "dead": sum(|handler| handler.dead),
+            "missing": (!accounts.is_empty()).then(|| grouped(accounts.iter().map(|account| account.missing).sum())),
+            "oldest": oldest_open(&stats).map(|time| span(now.duration_since(time))),
+            "chart": Chart::draw(&hours, now, &known.voice.time_zone),
+            "endpoints": endpoints(&desk, &stats),
+            "handlers": Tally::all(&desk, &stats),
+            "latest": latest.items.iter().map(|listed| Row::of(&desk, listed)).collect::<Vec<_>>(),
+        }),
+    )
+}
+
+fn concerns(stats: &Stats, accounts: &[Account], now: Timestamp) -> Vec<Concern> {
+    let mut concerns = Vec::new();
+    let mut add = |is_so: bool, what: String, remedy, link| {
+        if is_so {
+            concerns.push(Concern { what, remedy, link });
+        }
+    };
+    for handler in stats.handlers.iter().filter(|handler| handler.dead > 0) {
+        let dispatches = if handler.dead == 1 { "dispatch is" } else { "dispatches are" };
+        let what = format!("{} {dispatches} dead at {}", grouped(handler.dead), handler.handler);
+        add(true, what, "See why, mend it, and replay them.", "/handlers");
+    }
+    let missing: u64 = accounts.iter().map(|account| account.missing).sum();
+    let what = format!("{} of the events that Apple lists {} not here", grouped(missing), if missing == 1 { "is" } else { "are" });
+    add(missing > 0, what, "asc-webhooks deliveries recover asks Apple for them at once.", "/api/v1/accounts");
+    for account in accounts {
+        let what = format!("Apple could not be asked about {}", account.endpoint);
+        add(account.failure.is_some(), what, "The account says why.", "/api/v1/accounts");
+    }
+    let oldest = oldest_open(stats).map(|time| now.duration_since(time)).filter(|age| *age > PATIENCE);
+    let what = format!("The oldest event that is not handled came {} ago", span(oldest.unwrap_or_default()));
+    add(oldest.is_some(), what, "See what its handler says.", "/handlers");
+    let what = format!("{} of what came in is authentic, but no event", grouped(stats.unparsed));
+    add(stats.unparsed > 0, what, "A newer version may read it: asc-webhooks events reparse tries again.", "/events?unparsed=true");
+    concerns
+}
+
+fn oldest_open(stats: &Stats) -> Option<Timestamp> {
+    stats.handlers.iter().filter_map(|handler| handler.oldest_open).min()
+}
+
+/// Those that are configured first, then those of which only receipts are left.
+fn endpoints(desk: &Desk, stats: &Stats) -> Vec<EndpointRow> {
+    let known = desk.known.load_full();
+    let is_known = |name: &str| known.endpoints.iter().any(|endpoint| **endpoint == *name);
+    let configured = known.endpoints.iter().map(ToString::to_string);
+    let gone = stats.endpoints.iter().map(|of| of.endpoint.clone()).filter(|name| !is_known(name));
+    let row = |name: String| {
+        let of = stats.endpoints.iter().find(|of| of.endpoint == name);
+        EndpointRow {
+            receipts: grouped(of.map_or(0, |of| of.receipts)),
+            newest: of.and_then(|of| of.newest).map(|time| Moment::of(desk, time)),
+            is_known: is_known(&name),
+            name,
+        }
+    };
+    configured.chain(gone).map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inbox::query::HandlerStats;
+
+    #[test]
+    fn what_is_not_well_is_said_with_what_to_do() {
+        let now: Timestamp = "2026-11-21T14:30:00Z".parse().unwrap();
+        assert_eq!(concerns(&Stats::default(), &[Account::default()], now), []);
+        let handler = HandlerStats {
+            handler: "ci".into(),
+            waiting: 1,
+            claimed: 0,
+            done: 9,
+            dead: 2,
+            oldest_open: now.checked_sub(SignedDuration::from_hours(3)).ok(),
+        };
+        let stats = Stats { unparsed: 1, handlers: vec![handler], ..Stats::default() };
+        let failure = crate::inbox::account::Failure { at: now, error: "no".into() };
+        let account = Account { endpoint: "my-app".into(), missing: 1, failure: Some(failure), ..Account::default() };
+        let said: Vec<String> = concerns(&stats, &[account], now).into_iter().map(|concern| concern.what).collect();
+        insta::assert_snapshot!(said.join("\n"));
+    }
+}

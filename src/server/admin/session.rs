@@ -1,0 +1,99 @@
+//! Logging in with a token, and being known by a cookie from then on.
+//!
+//! The cookie holds a role, a time, and their HMAC under the token of that role. So nothing is kept about who is logged in, a restart logs
+//! nobody out, and a token that is changed ends every login that was made with it.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    response::{IntoResponse as _, Redirect, Response},
+};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use jiff::Timestamp;
+use sha2::Sha256;
+
+use super::{
+    Desk,
+    access::Role,
+    answer::Problem,
+    ask::{Fields, fields_of},
+    audit, page,
+};
+use crate::secret::Secret;
+
+const COOKIE: &str = "asc_webhooks_session";
+
+/// How long a login lasts: a working day.
+const SECONDS: i64 = 12 * 60 * 60;
+
+/// The form.
+pub(super) async fn form(State(desk): State<Arc<Desk>>) -> Result<Response, Problem> {
+    page::login(&desk, StatusCode::OK, "/", None)
+}
+
+/// Takes the token in exchange for a cookie.
+pub(super) async fn log_in(State(desk): State<Arc<Desk>>, request: Request) -> Result<Response, Problem> {
+    let peer = audit::peer_of(&request);
+    let is_secure = is_secure(&desk, request.headers());
+    let fields = fields_of(request).await?;
+    let next = own_path(&fields);
+    let token = fields.one("token").unwrap_or_default();
+    let Some(role) = desk.access.role_of(token.trim().as_bytes()) else {
+        tracing::warn!(target: audit::TARGET, { peer.address = peer }, "a login with a wrong token was refused");
+        return page::login(&desk, StatusCode::UNAUTHORIZED, &next, Some("That is not a token of this server."));
+    };
+    tracing::info!(target: audit::TARGET, { peer.address = peer, who.role = role.as_str() }, "logged in");
+    let until = desk.clock.now().as_second().saturating_add(SECONDS);
+    let value = desk.access.token_of(role).map(|token| written(token, role, until)).unwrap_or_default();
+    Ok(with_cookie(&value, SECONDS, is_secure, &next))
+}
+
+/// Takes the cookie back.
+pub(super) async fn log_out(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+    with_cookie("", 0, is_secure(&desk, request.headers()), "/login")
+}
+
+/// The role of whoever has logged in.
+pub(super) fn role(desk: &Desk, headers: &HeaderMap) -> Option<Role> {
+    let mut cookies = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(';'));
+    let value = cookies.find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('='))?;
+    let role = [Role::Operator, Role::Reader].into_iter().find(|role| value.starts_with(role.as_str()))?;
+    let until: i64 = value.split('.').nth(1)?.parse().ok()?;
+    let is_over = Timestamp::from_second(until).ok()? <= desk.clock.now();
+    let expected = written(desk.access.token_of(role)?, role, until);
+    let is_ours = bool::from(subtle::ConstantTimeEq::ct_eq(expected.as_bytes(), value.as_bytes()));
+    (is_ours && !is_over).then_some(role)
+}
+
+fn written(token: &Secret, role: Role, until: i64) -> String {
+    let content = format!("{}.{until}", role.as_str());
+    // A key of any length makes an HMAC.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(token.expose().as_bytes()) else { return String::new() };
+    mac.update(b"asc-webhooks session ");
+    mac.update(content.as_bytes());
+    format!("{content}.{}", hex::encode(mac.finalize().into_bytes()))
+}
+
+fn with_cookie(value: &str, seconds: i64, is_secure: bool, next: &str) -> Response {
+    let secure = if is_secure { "; Secure" } else { "" };
+    let cookie = format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
+    let mut response = Redirect::to(next).into_response();
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// Whether the browser came over TLS: it says so itself, since the proxy's word need not be true.
+fn is_secure(desk: &Desk, headers: &HeaderMap) -> bool {
+    headers.get(header::ORIGIN).map_or(desk.access.behind_proxy, |origin| origin.as_bytes().starts_with(b"https://"))
+}
+
+/// Where to go after the login: nowhere but here.
+fn own_path(fields: &Fields) -> String {
+    let next = fields.one("next").unwrap_or("/");
+    let is_own = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
+    if is_own { next.to_owned() } else { "/".to_owned() }
+}

