@@ -51,7 +51,6 @@ fn a_variable_is_what_a_runner_can_pass_on() {
 async fn outcome(answer: ResponseTemplate) -> String {
     let server = MockServer::start().await;
     let sent = body_partial_json(json!({ "token": "glptt-1", "ref": "main", "variables": { "ASC_EVENT_STATE": "REJECTED" } }));
-    // wiremock decodes a path before it compares it.
     let place = path("/api/v4/projects/group%2Fapp/trigger/pipeline");
     Mock::given(method("POST")).and(place).and(sent).respond_with(answer).expect(1).mount(&server).await;
     let handler = GitLab::new(section(&server.uri(), VARIABLES)).unwrap();
