@@ -98,6 +98,19 @@ impl Program {
         Ok((ticks(11)? + ticks(12)?) / 100.0)
     }
 
+    /// The same once it has nothing to do any more, so that what an event costs after its answer is counted too.
+    pub(crate) fn cpu_seconds_at_rest(&self) -> anyhow::Result<f64> {
+        let mut spent = self.cpu_seconds()?;
+        loop {
+            thread::sleep(Duration::from_millis(300));
+            let now = self.cpu_seconds()?;
+            if now - spent < 0.02 {
+                return Ok(now);
+            }
+            spent = now;
+        }
+    }
+
     /// How much memory it holds, in mebibytes.
     pub(crate) fn resident_mebibytes(&self) -> anyhow::Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;

@@ -21,18 +21,21 @@ pub(crate) enum Target {
     AtLeast(f64),
     /// This or less.
     AtMost(f64),
+    /// Nothing was promised; it is good to know.
+    Open,
 }
 
 impl Figure {
     /// Writes the line.
     pub(crate) fn print(&self) {
-        let (sign, target, met) = match self.target {
-            Target::AtLeast(target) => ("≥", target, self.value >= target),
-            Target::AtMost(target) => ("≤", target, self.value <= target),
+        let (target, met) = match self.target {
+            Target::AtLeast(target) => (format!("≥ {target}"), Some(self.value >= target)),
+            Target::AtMost(target) => (format!("≤ {target}"), Some(self.value <= target)),
+            Target::Open => (String::new(), None),
         };
-        let verdict = if met { "met" } else { "MISSED" };
+        let verdict = met.map_or("", |met| if met { "met" } else { "MISSED" });
         let Self { name, value, unit, made_of, .. } = self;
-        println!("{name:<46} {value:>9.2} {unit:<6} {sign} {target:<7} {verdict:<7} {made_of}");
+        println!("{name:<46} {value:>9.2} {unit:<6} {target:<9} {verdict:<7} {made_of}");
     }
 }
 
