@@ -63,7 +63,7 @@ fn noun(payload: &Payload) -> &'static str {
     match payload {
         Payload::AppVersion(_) => "the app version",
         Payload::BuildUpload(_) | Payload::BuildBetaDetail(_) => "the build",
-        Payload::BetaFeedback(_) => "TestFlight",
+        Payload::BetaFeedback(_) => "the app",
         Payload::BackgroundAsset(_) => "the background asset",
         Payload::AlternativeDistribution(_) | Payload::Marketplace(_) => "the app in alternative distribution",
         Payload::Ping(_) => "App Store Connect",
