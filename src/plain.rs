@@ -2,8 +2,8 @@
 //!
 //! Apple's ids and kinds are any text at all, and so are the answers of the services that handlers call. Such a text may hold characters
 //! that steer a terminal, that begin a new line, that turn the direction of what follows or that cannot be seen; and it may be very
-//! long. Everything foreign that goes into a log line goes through [`short`], so that a line stays one line and says what it
-//! seems to say. What is kept and what programs read is never changed.
+//! long. Everything foreign that goes into a log line goes through [`short`], or through [`whole`] where its length is bounded already, so
+//! that a line stays one line and says what it seems to say. What programs read is never changed, and no payload ever is.
 
 /// How many characters of a text are shown where it must not fill the page.
 const SHORT: usize = 256;

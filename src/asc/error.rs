@@ -3,10 +3,13 @@
 //! An [`Error`] says in one line what was asked and what happened; its causes, if it has any, are its `source`s. It knows a
 //! [hint](Error::hint) for the common cases, and whether trying later may help.
 
-use std::{fmt, time::Duration};
+use std::{error::Error as _, fmt, time::Duration};
 
 use super::refusal::{BEHIND_A_PROXY, Refusal, Said};
-use crate::http_client::{OutgoingError, Refused};
+use crate::{
+    http_client::{OutgoingError, Refused},
+    plain,
+};
 
 /// Why a request to App Store Connect came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +113,13 @@ pub enum Error {
 }
 
 impl Error {
+    /// The error and its causes on one line, for a log and for people: `outer: inner: root`.
+    pub fn with_causes(&self) -> String {
+        let causes = std::iter::successors(self.source(), |&cause| cause.source());
+        let all: Vec<String> = std::iter::once(self.to_string()).chain(causes.map(ToString::to_string)).collect();
+        plain::whole(&all.join(": "))
+    }
+
     /// Whether the same request may succeed later without anybody doing anything about it. It has been tried more than once already if
     /// that was safe.
     pub fn is_retryable(&self) -> bool {

@@ -52,6 +52,7 @@ use crate::{
     clock::Clock,
     config,
     http_client::{HttpClient, Outgoing, Reach},
+    plain,
     secret::Secret,
 };
 
@@ -189,7 +190,8 @@ impl Client {
                 self.pace.hold(hold.min(self.settings.retry.longest));
             }
             let Some(wait) = wait else { return Err(error) };
-            tracing::info!(%error, attempt.number = attempt, wait_ms = wait.as_millis(), "asking App Store Connect again");
+            let words = error.with_causes();
+            tracing::info!(error = words, attempt.number = attempt, wait_ms = wait.as_millis(), "asking App Store Connect again");
             if !is_too_many {
                 tokio::time::sleep(wait).await;
             }
@@ -325,7 +327,7 @@ impl Answer {
         serde_path_to_error::deserialize(&mut json).map_err(|error| {
             if error.inner().is_data() {
                 let problem = without_values(&error.inner().to_string());
-                return Error::Shape { call: self.call.clone(), path: error.path().to_string(), problem };
+                return Error::Shape { call: self.call.clone(), path: plain::short(&error.path().to_string()), problem };
             }
             let said = Said::read(&self.body, &self.redactor);
             Error::NotJson { call: self.call.clone(), status: self.status.as_u16(), said }
@@ -334,7 +336,7 @@ impl Answer {
 
     fn foreign(&self, found: &str, base: &Url) -> Error {
         let expected = base.origin().ascii_serialization();
-        Error::ForeignPage { call: self.call.clone(), found: found.to_owned(), expected }
+        Error::ForeignPage { call: self.call.clone(), found: plain::short(found), expected }
     }
 }
 

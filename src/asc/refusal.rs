@@ -3,7 +3,7 @@
 //! Apple answers a refused request with a list of error objects
 //! ([`ErrorResponse`](https://developer.apple.com/documentation/appstoreconnectapi/errorresponse)); but a proxy answers with a page, an
 //! overloaded server with nothing, and a wrong `Accept` gets plain text. A [`Refusal`] keeps all of them, and says them in one line.
-//! Apple's sentences can quote what we sent, so every text that comes from outside is rid of our secrets, of control characters and of
+//! Apple's sentences can quote what we sent, so every text that comes from outside is rid of our secrets, of what cannot be seen and of
 //! excess length before it is kept: see [`Redactor`].
 
 use std::{collections::BTreeMap, fmt, time::Duration};
@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::secret::Secret;
+use crate::{plain, secret::Secret};
 
 /// The most characters kept of any text that comes from outside.
 const LONGEST_TEXT: usize = 600;
@@ -54,7 +54,7 @@ impl Refusal {
             406 => "only a proxy that changes the `Accept` header can be the reason",
             409 => match first.and_then(AppleError::field) {
                 Some(field) => return Some(format!("Apple does not take the value of `{field}`: change it and try again")),
-                None => "something at Apple's side stands against it: look at what is there with `webhooks list`",
+                None => "something at Apple's side stands against it: `webhooks list` and `marketplace show` show what is there",
             },
             410 => "Apple has taken this part of its API away; look for a newer version of asc-webhooks",
             422 => "Apple understood the request and cannot do it as things are; the sentence above is all it says",
@@ -241,7 +241,7 @@ impl fmt::Display for Joined<'_> {
     }
 }
 
-/// Makes a text from outside fit to be shown: without the secrets that were sent, on one line, not too long.
+/// Makes a text from outside fit to be shown: without the secrets that were sent, on one line, not too long, and harmless.
 #[derive(Debug)]
 pub(super) struct Redactor(Vec<Secret>);
 
@@ -259,8 +259,8 @@ impl Redactor {
         let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
         let line = words.collect::<Vec<_>>().join(" ");
         match line.char_indices().nth(LONGEST_TEXT) {
-            Some((end, _)) => format!("{}…", &line[..end]),
-            None => line,
+            Some((end, _)) => format!("{}…", plain::whole(&line[..end])),
+            None => plain::whole(&line),
         }
     }
 }
@@ -279,6 +279,7 @@ mod tests {
     fn whatever_was_said_becomes_one_line() {
         check("", "no content");
         check(" Not\nAcceptable\u{1b}[31m ", "the text `Not Acceptable [31m`");
+        check("txt\u{202e}exe", "the text `txt\\u{202e}exe`");
         check("<HTML><head><title>Bad\nGateway</title>", "an HTML page, `Bad Gateway`");
         check("<!DOCTYPE html><p>", "an HTML page");
         check("{\"errors\": []}", "the text `{\"errors\": []}`");

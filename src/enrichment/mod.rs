@@ -202,7 +202,7 @@ impl Enrichment {
         }
         match &found.error {
             Some(error) => {
-                let error = line(error);
+                let error = error.with_causes();
                 tracing::warn!(receipt.id = %receipt.id, error, "could not look up what an event is about");
                 Some(error.into())
             }
@@ -230,15 +230,4 @@ impl Enrichment {
 /// How much of the details is missing. Details that nobody has looked up lack everything.
 fn gaps(details: &Details) -> usize {
     if *details == Details::default() { usize::MAX } else { details.gaps.len() }
-}
-
-/// The error and its causes on one line.
-fn line(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line = format!("{line}: {error}");
-        cause = error.source();
-    }
-    line
 }

@@ -85,7 +85,8 @@ impl Recovery {
             };
             tokio::select! {
                 ended = round => ended?,
-                () = self.changed.notified() => {}
+                // Another plan may well be what was missing.
+                () = self.changed.notified() => standings.values_mut().for_each(|standing: &mut Standing| standing.not_before = None),
                 () = shutdown.begun() => {}
             }
         }
@@ -105,7 +106,7 @@ impl Recovery {
             Ok(found) => {
                 account::Pass::Complete { mark: found.mark(now).filter(|_| since.is_none()), forget_before: plan.horizon(now) }
             }
-            Err(error) => account::Pass::Failed { error: words(error) },
+            Err(error) => account::Pass::Failed { error: error.with_causes() },
         };
         metrics::recovery_passed(&endpoint.name, looked.is_ok());
         if !matches!(&looked, Err(RecoveryError::Store(error)) if error.is_fatal()) {
@@ -181,7 +182,7 @@ impl Standing {
         let wait = interval.saturating_mul(2_u32.saturating_pow(self.failures - 1)).min(LONGEST_WAIT.max(interval));
         // A round begins an interval after the last one ended, so the first failure makes nobody wait longer than usual.
         self.not_before = (self.failures > 1).then(|| Instant::now() + wait);
-        let words = words(error);
+        let words = error.with_causes();
         if self.error.as_ref() == Some(&words) {
             tracing::debug!(endpoint, error = words, failures = self.failures, "could not ask for what was missed");
         } else {
@@ -218,6 +219,14 @@ pub enum RecoveryError {
 }
 
 impl RecoveryError {
+    /// The error and its causes on one line.
+    fn with_causes(&self) -> String {
+        match self {
+            Self::Asked(error) => error.with_causes(),
+            Self::Store(_) | Self::NoWebhook { .. } => self.to_string(),
+        }
+    }
+
     /// What to do about it, in the common cases.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -229,15 +238,4 @@ impl RecoveryError {
             ),
         }
     }
-}
-
-/// An error with its causes, on one line.
-fn words(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words = format!("{words}: {error}");
-        cause = error.source();
-    }
-    words
 }

@@ -13,7 +13,8 @@
 //! [`Vault`] opens and changes what is kept. The [`Keeper`] of a running server looks every second, accepts what it finds, and then notes in the
 //! store which version it goes by: so a command in another process can wait until every server accepts a secret before Apple is told.
 //!
-//! Whoever has the store without the key has nothing. A lost key is no disaster: new secrets are made and handed to Apple.
+//! Whoever has the store without the key has nothing. Nothing is made anew because a key does not fit: that may be a slip, and the server says
+//! so and does not start. Where a key is lost, the secrets are taken out of the store by hand, and new ones are made and handed to Apple.
 
 mod keeper;
 mod seal;

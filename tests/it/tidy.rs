@@ -22,7 +22,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("inbox", &["event", "signature", "secret", "clock", "shutdown"]),
     ("config", &["event", "signature", "secret", "clock", "shutdown"]),
     ("telemetry", &["config", "inbox", "event", "secret"]),
-    ("asc", &["config", "event", "signature", "secret", "clock", "http_client"]),
+    ("asc", &["config", "event", "signature", "plain", "secret", "clock", "http_client"]),
     ("intake", &["telemetry", "handler", "inbox", "event", "signature", "plain", "clock"]),
     ("enrichment", &["asc", "telemetry", "inbox", "event", "shutdown"]),
     ("worker", &["enrichment", "telemetry", "handler", "inbox", "config", "event", "plain", "clock", "shutdown"]),

@@ -23,6 +23,33 @@ fn asking(sandbox: &Running, interval: &str) -> String {
     )
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_configuration_ends_the_wait_after_failures() {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let tasks = Shutdown::new();
+    let sandbox = Sandbox::start(Settings::new("127.0.0.1:0".parse().unwrap(), clock.clone()), &tasks).await.unwrap();
+    let (registry, store): (_, Arc<dyn Store>) = (Registry::builtin(), Arc::new(Memory::new()));
+    let configuration = loaded(&asking(&sandbox, "'1m'"));
+    let app = App::with_store(&configuration, &registry, store, clock.clone()).unwrap();
+    app.work();
+    // Nobody is to be asked before minutes are over: two passes have found no webhook.
+    for _ in 0..2 {
+        let before = clock.now();
+        app.reload(&configuration, &registry).unwrap();
+        let has_failed =
+            async || app.store().accounts().await.unwrap().iter().any(|of| of.failure.as_ref().is_some_and(|it| it.at > before));
+        while !has_failed().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    register(&sandbox, NOWHERE);
+    sandbox.burst(HARBOR, 5).await.unwrap();
+    app.reload(&configuration, &registry).unwrap();
+    until_done(&app, &*clock, 5).await;
+    app.shutdown().begin();
+    tasks.cut_off();
+}
+
 /// Waits until so many events are kept and handled.
 async fn until_done(app: &App, clock: &dyn Clock, events: u64) {
     let mut stats = app.store().stats(clock.now()).await.unwrap();
