@@ -69,6 +69,15 @@ pub struct WebhookChange {
     pub enabled: Option<bool>,
 }
 
+impl Webhook {
+    /// Whether it posts to an endpoint with this address. Where that is not known, the endpoint's path has to do, at the end of the address:
+    /// a proxy on the way may take off what stands before.
+    pub fn posts_to(&self, address: Option<&Url>, path: &str) -> bool {
+        let Some(theirs) = self.url.as_deref().and_then(|url| Url::parse(url).ok()) else { return false };
+        address.map_or_else(|| theirs.path().ends_with(path), |ours| *ours == theirs)
+    }
+}
+
 impl Client {
     /// The webhooks of an app.
     pub fn webhooks(&self, app_id: &str) -> Result<Pages<'_, Webhook>, Error> {

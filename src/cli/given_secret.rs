@@ -3,7 +3,7 @@
 
 use std::{fs, io, path::PathBuf};
 
-use super::{Setup, failure::Failure, send::secret_in_force};
+use super::{Setup, failure::Failure, registered};
 use crate::{config::Endpoint, secret::Secret};
 
 /// Where the secret is.
@@ -18,11 +18,11 @@ pub(super) struct GivenSecret {
 }
 
 impl GivenSecret {
-    /// Reads the secret. If none is given it is the first that the endpoint accepts.
+    /// Reads the secret. If none is given it is the endpoint's, the one that lasts longest.
     pub(super) fn or_of(&self, setup: &Setup<'_>, endpoint: Option<&Endpoint>) -> Result<Secret, Failure> {
         match (self.read(setup)?, endpoint) {
             (Some(secret), _) => Ok(secret),
-            (None, Some(endpoint)) => secret_in_force(endpoint),
+            (None, Some(endpoint)) => registered::secret_of(endpoint),
             (None, None) => Err(Failure::new("there is no secret for Apple to sign with")
                 .hint("give one with `--secret-file FILE` or `--secret-env NAME`; `-` as the file is standard input".to_owned())),
         }

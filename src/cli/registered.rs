@@ -1,13 +1,16 @@
 //! Which of Apple's webhooks belong to the configuration: those of its apps, and the one that posts to an endpoint.
 
-use std::collections::BTreeSet;
+use std::{cmp::Reverse, collections::BTreeSet};
 
+use jiff::Timestamp;
 use url::Url;
 
 use super::failure::{Failure, asked};
 use crate::{
     asc::{Client, webhook::Webhook},
-    config::{Config, Endpoint, EndpointKind},
+    clock::{Clock as _, SystemClock},
+    config::{Config, Endpoint, EndpointKind, EndpointSecret},
+    secret::Secret,
 };
 
 /// The app that is named, or every app of the configuration.
@@ -52,9 +55,21 @@ pub(super) fn url_of(config: &Config, endpoint: &Endpoint) -> Result<Url, Failur
     })
 }
 
-/// What a webhook is called that we register, unless somebody says otherwise.
-pub(super) fn name_for(endpoint: Option<&Endpoint>) -> String {
-    endpoint.map_or_else(|| "asc-webhooks".to_owned(), |endpoint| endpoint.name.to_string())
+/// What a webhook is called that we register, unless somebody says otherwise: for an endpoint as `webhooks apply` would call it.
+pub(super) fn name_for(config: &Config, endpoint: Option<&Endpoint>) -> String {
+    endpoint.map_or_else(|| "asc-webhooks".to_owned(), |endpoint| config.webhook_name_of(endpoint))
+}
+
+/// What a webhook is to sign with that posts to an endpoint: of its secrets, the one that lasts longest, and of those the first.
+pub(super) fn secret_of(endpoint: &Endpoint) -> Result<Secret, Failure> {
+    let name = &endpoint.name;
+    let end = |secret: &EndpointSecret| secret.not_after.unwrap_or(Timestamp::MAX);
+    match endpoint.secrets.iter().min_by_key(|secret| Reverse(end(secret))) {
+        Some(longest) if SystemClock::new().now() <= end(longest) => Ok(longest.secret.clone()),
+        Some(_) => Err(Failure::new(format!("every secret of the endpoint `{name}` has expired"))),
+        None => Err(Failure::new(format!("the secret of the endpoint `{name}` is sealed in the store"))
+            .hint("`asc-webhooks webhooks apply` hands it to Apple; for another, add `--secret-file FILE`".to_owned())),
+    }
 }
 
 /// The webhook that posts to an endpoint.
@@ -74,12 +89,41 @@ pub(super) fn endpoint_of<'c>(config: &'c Config, webhook: &Webhook) -> Option<&
     config.endpoints.iter().filter(of_its_app).find(|endpoint| posts_to(webhook, config, endpoint))
 }
 
-/// Whether a webhook posts to an endpoint. While the configuration does not say under which address Apple reaches the server, the path
-/// decides.
+/// Whether a webhook posts to an endpoint.
 pub(super) fn posts_to(webhook: &Webhook, config: &Config, endpoint: &Endpoint) -> bool {
-    let Some(url) = webhook.url.as_deref().and_then(|url| Url::parse(url).ok()) else { return false };
-    match config.url_of(endpoint) {
-        Some(ours) => url == ours,
-        None => url.path() == endpoint.path,
+    webhook.posts_to(config.url_of(endpoint).as_ref(), &endpoint.path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Which of the secrets, each with its end, is handed to Apple.
+    #[track_caller]
+    fn check(ends: &[&str], expected: Result<usize, &str>) {
+        let secret = |(number, end): (usize, &&str)| {
+            let (secret, label) = (Secret::new(format!("secret {number}")), format!("label {number}"));
+            EndpointSecret { secret, label, not_after: end.parse().ok() }
+        };
+        let endpoint = Endpoint {
+            name: "my-app".into(),
+            path: "/apple".to_owned(),
+            kind: EndpointKind::App,
+            secrets: ends.iter().enumerate().map(secret).collect(),
+            managed_secrets: true,
+            app_id: None,
+            events: Vec::new(),
+        };
+        let expected = expected.map(|number| format!("secret {number}")).map_err(str::to_owned);
+        let found = secret_of(&endpoint).map(|secret| secret.expose().to_owned());
+        assert_eq!(found.map_err(|failure| failure.words().lines().next().unwrap_or_default().to_owned()), expected, "{ends:?}");
+    }
+
+    #[test]
+    fn apple_is_given_the_secret_that_lasts_longest() {
+        check(&["9000-01-01T00:00:00Z", "9001-01-01T00:00:00Z", "9001-01-01T00:00:00Z"], Ok(1));
+        check(&["9000-01-01T00:00:00Z", "", ""], Ok(1));
+        check(&["2001-01-01T00:00:00Z", "2002-01-01T00:00:00Z"], Err("error: every secret of the endpoint `my-app` has expired"));
+        check(&[], Err("error: the secret of the endpoint `my-app` is sealed in the store"));
     }
 }

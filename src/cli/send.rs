@@ -254,7 +254,7 @@ fn endpoint<'l>(loaded: &'l Loaded, name: Option<&str>) -> Result<&'l Endpoint, 
 }
 
 /// The first secret of an endpoint that is accepted now.
-pub(super) fn secret_in_force(endpoint: &Endpoint) -> Result<Secret, Failure> {
+fn secret_in_force(endpoint: &Endpoint) -> Result<Secret, Failure> {
     if endpoint.managed_secrets && endpoint.secrets.is_empty() {
         let hint =
             "`webhooks apply` hands it to Apple, and `webhooks ping` tries it; to send with another, add `--secret-file FILE`";

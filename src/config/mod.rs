@@ -83,6 +83,11 @@ impl Config {
         Some(url)
     }
 
+    /// The name that the webhook of an endpoint is to have at Apple.
+    pub fn webhook_name_of(&self, endpoint: &Endpoint) -> String {
+        format!("{}{}", self.registration.name_prefix, endpoint.name)
+    }
+
     /// The keys that `new` says otherwise and that are only read when the program starts.
     pub fn waiting_for_restart(&self, new: &Self) -> Vec<&'static str> {
         let text = |token: &Option<Secret>| token.as_ref().map(|token| token.expose().to_owned());

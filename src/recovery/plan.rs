@@ -46,13 +46,9 @@ impl Plan {
 }
 
 impl Followed {
-    /// Whether a webhook of the app posts to this endpoint. Where our own address is not known, the path has to do.
+    /// Whether a webhook of the app posts to this endpoint.
     pub(super) fn is_posted_to_by(&self, webhook: &Webhook) -> bool {
-        let Some(theirs) = webhook.url.as_deref().and_then(|url| Url::parse(url).ok()) else { return false };
-        match &self.url {
-            Some(ours) => *ours == theirs,
-            None => theirs.path().ends_with(&self.path),
-        }
+        webhook.posts_to(self.url.as_ref(), &self.path)
     }
 
     /// Where it is posted to, as far as is known.

@@ -35,8 +35,8 @@ struct Wanted<'c> {
     endpoint: &'c Arc<str>,
     name: String,
     url: Url,
-    /// None for all, those that Apple adds some day included.
-    events: Option<&'c [EventKind]>,
+    /// Empty for all, those that Apple adds some day included.
+    events: &'c [EventKind],
     is_unproven: bool,
 }
 
@@ -44,9 +44,9 @@ impl<'c> Wanted<'c> {
     fn of(endpoint: &'c Endpoint, ours: Ours<'_>) -> Option<Self> {
         Some(Self {
             endpoint: &endpoint.name,
-            name: format!("{}{}", ours.config.registration.name_prefix, endpoint.name),
+            name: ours.config.webhook_name_of(endpoint),
             url: ours.config.url_of(endpoint)?,
-            events: Some(&endpoint.events[..]).filter(|events| !events.is_empty()),
+            events: &endpoint.events,
             is_unproven: endpoint.managed_secrets && ours.unproven.contains(&endpoint.name),
         })
     }
@@ -65,18 +65,13 @@ impl<'c> Wanted<'c> {
         let name =
             (!self.has_name_of(webhook)).then(|| Difference::Name { found: webhook.name.clone(), wanted: self.name.clone() });
         let url = (!self.is_at(webhook)).then(|| Difference::Url { found: webhook.url.clone(), wanted: self.url.clone() });
-        let events = webhook.events.as_deref().and_then(|found| self.events_besides(found));
+        let events = webhook.events.as_deref().and_then(|found| self.events_to_change(found));
         let secret = self.is_unproven.then_some(Difference::Secret);
         [disabled, name, url, events, secret].into_iter().flatten().collect()
     }
 
-    fn events_besides(&self, found: &[EventKind]) -> Option<Difference> {
-        let known = all_kinds();
-        let asked = self.events.unwrap_or(&known);
-        let missing: Vec<EventKind> = asked.iter().filter(|kind| !found.contains(kind)).cloned().collect();
-        // Who wants all wants those too that this version does not know.
-        let unwanted = found.iter().filter(|kind| self.events.is_some_and(|asked| !asked.contains(kind)));
-        let unwanted: Vec<EventKind> = unwanted.cloned().collect();
+    fn events_to_change(&self, found: &[EventKind]) -> Option<Difference> {
+        let (missing, unwanted) = events_besides(self.events, found);
         if missing.is_empty() && unwanted.is_empty() {
             return None;
         }
@@ -91,7 +86,7 @@ impl<'c> Wanted<'c> {
             app_id: app_id.to_owned(),
             name: self.name.clone(),
             url: self.url.clone(),
-            events: self.events.map_or_else(all_kinds, <[_]>::to_vec),
+            events: wanted_kinds(self.events),
         }
     }
 }
@@ -175,6 +170,18 @@ fn is_below(address: &Url, public_url: &Url) -> bool {
     address.origin() == public_url.origin() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn all_kinds() -> Vec<EventKind> {
-    EventKind::ALL.iter().filter(|kind| kind.subscription().is_some()).cloned().collect()
+/// The kinds of event that a webhook is not sent and should be, and those that it is sent and should not be.
+///
+/// Who asks for none by name asks for all, and for those too that this version does not know.
+pub fn events_besides(asked: &[EventKind], found: &[EventKind]) -> (Vec<EventKind>, Vec<EventKind>) {
+    let missing = wanted_kinds(asked).into_iter().filter(|kind| !found.contains(kind)).collect();
+    let unwanted = found.iter().filter(|kind| !asked.is_empty() && !asked.contains(kind)).cloned().collect();
+    (missing, unwanted)
+}
+
+fn wanted_kinds(asked: &[EventKind]) -> Vec<EventKind> {
+    if asked.is_empty() {
+        return EventKind::ALL.iter().filter(|kind| kind.subscription().is_some()).cloned().collect();
+    }
+    asked.to_vec()
 }

@@ -103,6 +103,9 @@ fn from_nothing_to_a_kept_event() {
         let output = place.check(&["events", "list", flag, wrong], 3);
         assert!(String::from_utf8_lossy(&output.stderr).contains(&format!("did you mean `{meant}`?")), "{output:?}");
     }
+    place.check(&["events", "replay", "--dead", "--handler", "logs"], 3);
+    place.check(&["events", "replay", &number, "--handler", "logs"], 3);
+    place.check(&["events", "replay", "--dead", "--handler", "log"], 0);
 
     fs::write(place.folder.path().join("wrong"), "a-secret-that-apple-does-not-have").unwrap();
     place.check(&["send", "ping", "--secret-file", "wrong"], 4);

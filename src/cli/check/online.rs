@@ -15,6 +15,7 @@ use crate::{
     asc::{Client, Error, webhook::Webhook},
     config::{Config, Endpoint, EndpointKind},
     event::EventKind,
+    registration::events_besides,
 };
 
 /// What was found out about one thing.
@@ -188,7 +189,7 @@ fn registration(config: &Config, endpoint: &Endpoint, webhooks: &[Webhook]) -> V
         let hint = format!("`asc-webhooks webhooks update {} --enable`", webhook.id);
         wrong.push(Finding::wrong(name, format!("its webhook `{}` is disabled: Apple sends nothing", webhook.id), hint));
     }
-    let (missing, unwanted) = events_besides(endpoint, webhook);
+    let (missing, unwanted) = webhook.events.as_ref().map(|found| events_besides(&endpoint.events, found)).unwrap_or_default();
     let wanted: Vec<&str> = endpoint.events.iter().map(EventKind::as_str).collect();
     let wanted = if wanted.is_empty() { "all".to_owned() } else { wanted.join(",") };
     for (kinds, what) in [(missing, "is not sent"), (unwanted, "is sent, and the configuration does not ask for,")] {
@@ -219,17 +220,6 @@ fn unregistered(config: &Config, endpoint: &Endpoint, webhooks: &[Webhook]) -> F
     let message = format!("its webhook `{}` has the address `{theirs}`, expected{ours}", webhook.id);
     let hint = format!("`asc-webhooks webhooks update {} --url …`, or change `server.public_url`", webhook.id);
     Finding::wrong(&endpoint.name, message, hint)
-}
-
-/// The events that a webhook is not sent and should be, and those that it is sent and should not be.
-fn events_besides(endpoint: &Endpoint, webhook: &Webhook) -> (Vec<EventKind>, Vec<EventKind>) {
-    let Some(found) = &webhook.events else { return (Vec::new(), Vec::new()) };
-    let every: Vec<EventKind> = EventKind::ALL.iter().filter(|kind| kind.subscription().is_some()).cloned().collect();
-    let wanted = if endpoint.events.is_empty() { &every } else { &endpoint.events };
-    let missing = wanted.iter().filter(|kind| !found.contains(kind)).cloned().collect();
-    // Who asks for all asks for those too that this version does not know.
-    let unwanted = found.iter().filter(|kind| !endpoint.events.is_empty() && !endpoint.events.contains(kind)).cloned().collect();
-    (missing, unwanted)
 }
 
 fn arrival(name: &str, ending: &Ending, webhook: &Webhook) -> Finding {

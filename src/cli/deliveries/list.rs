@@ -1,4 +1,4 @@
-//! `deliveries list`: Apple's tries, newest first, and whether we hold what they were about.
+//! `deliveries list`: Apple's tries, newest first, and whether we keep what they were about.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     super::{Format, Outcome, Setup, moment::moment, open_if_here, output},
     follow,
-    held::{Held, event_in},
+    kept::{Kept, event_in},
     which::{Meant, Which, deliveries},
 };
 use crate::{
@@ -91,14 +91,14 @@ pub(super) struct Listed {
     webhook: Meant,
     delivery: Delivery,
     event: Option<Event>,
-    held: Held,
+    kept: Kept,
 }
 
 impl Listed {
     pub(super) async fn new(webhook: &Meant, delivery: Delivery, store: Option<&dyn Store>) -> anyhow::Result<Self> {
         let event = delivery.event.as_deref().and_then(event_in);
-        let held = Held::of(event.as_ref(), store).await?;
-        Ok(Self { webhook: webhook.clone(), delivery, event, held })
+        let kept = Kept::of(event.as_ref(), store).await?;
+        Ok(Self { webhook: webhook.clone(), delivery, event, kept })
     }
 
     fn kind(&self) -> Option<EventKind> {
@@ -109,7 +109,7 @@ impl Listed {
 
     /// What programs read.
     pub(super) fn document(&self) -> Value {
-        let Self { webhook, delivery, event, held } = self;
+        let Self { webhook, delivery, event, kept } = self;
         json!({
             "id": delivery.id,
             "webhook_id": webhook.id,
@@ -125,8 +125,8 @@ impl Listed {
                 "kind": self.kind(),
                 "is_ping": delivery.event.as_ref().is_some_and(|event| event.is_ping),
             },
-            "held": held.is_held(),
-            "receipt": held.receipt(),
+            "kept": kept.is_kept(),
+            "receipt": kept.receipt(),
         })
     }
 
@@ -140,7 +140,7 @@ impl Listed {
     }
 
     fn row(&self) -> Vec<String> {
-        let Self { delivery, event, held, .. } = self;
+        let Self { delivery, event, kept, .. } = self;
         let state = delivery.state.as_ref().map(|state| state.as_str().to_lowercase()).unwrap_or_default();
         vec![
             delivery.id.clone(),
@@ -148,10 +148,10 @@ impl Listed {
             self.kind().map(|kind| output::short(kind.as_str())).unwrap_or_default(),
             if delivery.is_redelivery { format!("{state}, again") } else { state },
             delivery.answered_status.map(|status| status.to_string()).unwrap_or_default(),
-            match held {
-                Held::As(receipt) => receipt.to_string(),
-                Held::No => "no".to_owned(),
-                Held::Unknown => String::new(),
+            match kept {
+                Kept::As(receipt) => receipt.to_string(),
+                Kept::No => "no".to_owned(),
+                Kept::Unknown => String::new(),
             },
             event.as_ref().map(|event| output::short(&event.id)).unwrap_or_default(),
             output::short(delivery.error.as_deref().unwrap_or_default()),

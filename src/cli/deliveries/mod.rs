@@ -1,7 +1,7 @@
 //! `deliveries`: what Apple has tried to deliver, as Apple remembers it; and having it sent again, or fetching it back.
 
 mod follow;
-mod held;
+mod kept;
 mod list;
 mod recover;
 mod redeliver;

@@ -14,7 +14,7 @@ use super::{
         open_if_here, output,
         progress::Progress,
     },
-    held::{Held, event_in},
+    kept::{Kept, event_in},
     which::{Which, deliveries},
 };
 use crate::{
@@ -85,19 +85,19 @@ async fn failed(config: &Config, client: &Client, arguments: &Arguments) -> Resu
     let webhooks = arguments.which.webhooks(config, client).await?;
     let store = open_if_here(config);
     let found = deliveries(client, &webhooks, &DeliveryFilter::since(arguments.since)).await?;
-    let (mut ids, mut held) = (Vec::new(), 0);
+    let (mut ids, mut kept) = (Vec::new(), 0);
     for group in by_event(found.into_iter().map(|(_, delivery)| delivery)) {
         if !has_failed(&group) {
             continue;
         }
-        if is_held(&group, store.as_ref().map(|store| store as &dyn Store)).await? {
-            held += 1;
+        if is_kept(&group, store.as_ref().map(|store| store as &dyn Store)).await? {
+            kept += 1;
             continue;
         }
         ids.extend(group.deliveries.into_iter().max_by_key(|delivery| delivery.created_at).map(|delivery| delivery.id));
     }
-    if held > 0 && !arguments.format.json {
-        output::talk(format_args!("{} left out: kept here already", output::count(held, "event is", "events are")));
+    if kept > 0 && !arguments.format.json {
+        output::talk(format_args!("{} left out: kept here already", output::count(kept, "event is", "events are")));
     }
     Ok(ids)
 }
@@ -107,9 +107,9 @@ fn has_failed(group: &EventDeliveries) -> bool {
     !is_ping && group.deliveries.iter().all(|delivery| delivery.state == Some(DeliveryState::Failed))
 }
 
-async fn is_held(group: &EventDeliveries, store: Option<&dyn Store>) -> Result<bool, StoreError> {
+async fn is_kept(group: &EventDeliveries, store: Option<&dyn Store>) -> Result<bool, StoreError> {
     let event = group.event.as_deref().and_then(event_in);
-    Ok(Held::of(event.as_ref(), store).await?.is_held() == Some(true))
+    Ok(Kept::of(event.as_ref(), store).await?.is_kept() == Some(true))
 }
 
 fn rehearse(client: &Client, ids: &[String], format: Format) -> Outcome {

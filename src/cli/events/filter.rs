@@ -1,13 +1,14 @@
 //! The flags that say which receipts are meant.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
-use super::super::{failure::Failure, moment::moment, send};
+use super::{
+    super::{failure::Failure, moment::moment, send},
+    names,
+};
 use crate::{
     clock::{Clock as _, SystemClock},
-    config::{Config, did_you_mean},
+    config::Config,
     inbox::{DispatchState, Store, query::ReceiptFilter},
 };
 
@@ -51,10 +52,8 @@ impl Filter {
     pub(super) async fn settle(&self, config: &Config, store: &dyn Store) -> Result<ReceiptFilter, Failure> {
         if self.endpoint.is_some() || self.handler.is_some() {
             let stats = store.stats(SystemClock::new().now()).await?;
-            let kept = stats.endpoints.iter().map(|of| of.endpoint.as_str());
-            known("endpoint", self.endpoint.as_deref(), kept.chain(config.endpoints.iter().map(|one| &*one.name)))?;
-            let owed = stats.handlers.iter().map(|of| of.handler.as_str());
-            known("handler", self.handler.as_deref(), owed.chain(config.handlers.iter().map(|one| &*one.name)))?;
+            self.endpoint.as_ref().map_or(Ok(()), |name| names::endpoint(name, config, &stats))?;
+            self.handler.as_ref().map_or(Ok(()), |name| names::handler(name, config, &stats))?;
         }
         let kinds = self.kinds.iter().map(|kind| Ok(send::kind_of(kind)?.to_string())).collect::<Result<_, Failure>>()?;
         Ok(ReceiptFilter {
@@ -70,17 +69,6 @@ impl Filter {
             handler: self.handler.clone(),
         })
     }
-}
-
-fn known<'n>(what: &str, name: Option<&str>, names: impl Iterator<Item = &'n str>) -> Result<(), Failure> {
-    let Some(name) = name else { return Ok(()) };
-    let names: BTreeSet<&str> = names.collect();
-    if names.contains(name) {
-        return Ok(());
-    }
-    let listed: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    let hint = did_you_mean(name, names).or_else(|| (!listed.is_empty()).then(|| format!("there is {}", listed.join(", "))));
-    Err(Failure::not_found(format!("there is no {what} `{name}`, neither in the configuration nor in the store")).hint(hint))
 }
 
 fn dispatch_state(text: &str) -> Result<DispatchState, String> {

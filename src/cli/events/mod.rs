@@ -4,6 +4,7 @@ mod details;
 mod export;
 mod filter;
 mod list;
+mod names;
 mod reparse;
 mod replay;
 mod show;

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::super::{Failure, Format, Outcome, output};
+use super::{
+    super::{Failure, Format, Outcome, output},
+    names,
+};
 use crate::{
     clock::{Clock as _, SystemClock},
     config::{Config, Order},
@@ -28,6 +31,9 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(config: &Config, store: &dyn Store, arguments: &Arguments) -> Outcome {
+    if let Some(name) = &arguments.handler {
+        names::handler(name, config, &store.stats(SystemClock::new().now()).await?)?;
+    }
     let replay = match arguments.id {
         Some(id) => {
             Replay::Receipt { id: ReceiptId(id), handlers: handlers(config, store, id, arguments.handler.as_deref()).await? }
@@ -54,8 +60,7 @@ async fn handlers(config: &Config, store: &dyn Store, id: i64, name: Option<&str
     };
     let had: Vec<&str> = record.dispatches.iter().map(|known| known.dispatch.handler.as_str()).collect();
     match name {
-        Some(name) if had.contains(&name) || config.handlers.iter().any(|handler| &*handler.name == name) => Ok(vec![owed(name)]),
-        Some(name) => Err(Failure::not_found(format!("there is no handler `{name}` in the configuration"))),
+        Some(name) => Ok(vec![owed(name)]),
         None if had.is_empty() => {
             Err(Failure::not_found(format!("receipt {id} was owed to no handler"))
                 .hint("name one with `--handler NAME`".to_owned()))

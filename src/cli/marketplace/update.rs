@@ -3,10 +3,7 @@
 use url::Url;
 
 use super::{
-    super::{
-        Format, Outcome, Setup, change::Rehearsal, failure::Failure, given_secret::GivenSecret, output, registered,
-        send::secret_in_force,
-    },
+    super::{Format, Outcome, Setup, change::Rehearsal, failure::Failure, given_secret::GivenSecret, output, registered},
     the_webhook, words,
 };
 use crate::{
@@ -39,7 +36,7 @@ pub(super) async fn run(setup: &Setup<'_>, config: &Config, client: &Client, arg
             change.url = Some(registered::url_of(config, endpoint)?);
         }
         if change.secret.is_none() {
-            change.secret = Some(secret_in_force(endpoint)?);
+            change.secret = Some(registered::secret_of(endpoint)?);
         }
     }
     if change.url.is_none() && change.secret.is_none() {

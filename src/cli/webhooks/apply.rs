@@ -1,6 +1,6 @@
 //! `webhooks apply`: makes Apple's side as the configuration says, step by step. Interrupted or run twice, it goes on from what is there.
 
-use std::{cmp::Reverse, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -9,15 +9,14 @@ use super::{
         Format, Outcome,
         change::Consent,
         failure::{Failure, asked},
-        output,
+        output, registered,
     },
     plan,
 };
 use crate::{
     asc::{Client, webhook::Webhook},
-    config::{Config, Endpoint, EndpointSecret},
+    config::Config,
     registration::{self, NotAccepted, Plan, Step},
-    secret::Secret,
     vault::Vault,
 };
 
@@ -93,7 +92,7 @@ impl Work<'_> {
         let endpoint = self.config.endpoints.iter().find(|endpoint| endpoint.name == *step.endpoint());
         let endpoint = endpoint.ok_or_else(|| Failure::not_found(format!("there is no endpoint `{}`", step.endpoint())))?;
         let Some(vault) = self.vault.filter(|_| endpoint.managed_secrets) else {
-            return step.carry_out(self.client, &secret_of(endpoint)?).await.map_err(asked);
+            return step.carry_out(self.client, &registered::secret_of(endpoint)?).await.map_err(asked);
         };
         let managed = registration::to_hand_over(vault, &endpoint.name).await.map_err(not_accepted)?;
         let webhook = step.carry_out(self.client, &managed.secret).await.map_err(asked)?;
@@ -144,12 +143,4 @@ impl Work<'_> {
 pub(super) fn not_accepted(error: NotAccepted) -> Failure {
     let hint = matches!(error, NotAccepted::NoServer).then(|| "start it with `asc-webhooks serve`, then run this again".to_owned());
     Failure::unreachable(error).hint(hint)
-}
-
-/// What a new webhook is to sign with: of the endpoint's secrets, the one that lasts longest, and of those the first.
-fn secret_of(endpoint: &Endpoint) -> Result<Secret, Failure> {
-    let mut secrets: Vec<&EndpointSecret> = endpoint.secrets.iter().collect();
-    secrets.sort_by_key(|secret| secret.not_after.map_or((0, None), |end| (1, Some(Reverse(end)))));
-    let first = secrets.first().map(|secret| secret.secret.clone());
-    first.ok_or_else(|| Failure::new(format!("the endpoint `{}` has no secret that a webhook could sign with", endpoint.name)))
 }

@@ -29,7 +29,7 @@ pub(in crate::cli) struct Arguments {
     /// The app
     #[arg(long, value_name = "APP_ID")]
     app: Option<String>,
-    /// A name for people. Otherwise the endpoint's, or `asc-webhooks`
+    /// A name for people. Otherwise the endpoint's, after `registration.name_prefix`, or `asc-webhooks`
     #[arg(long)]
     name: Option<String>,
     /// Where it is to post to
@@ -77,7 +77,7 @@ fn settle(setup: &Setup<'_>, config: &Config, arguments: &Arguments) -> Result<N
     if events.is_empty() {
         events = endpoint.map(|endpoint| endpoint.events.clone()).filter(|events| !events.is_empty()).unwrap_or_else(every_kind);
     }
-    let name = arguments.name.clone().unwrap_or_else(|| registered::name_for(endpoint));
+    let name = arguments.name.clone().unwrap_or_else(|| registered::name_for(config, endpoint));
     let secret = arguments.secret.or_of(setup, endpoint)?;
     Ok(NewWebhook { app_id: app_id.to_owned(), name, url, secret, events, enabled: !arguments.disabled })
 }

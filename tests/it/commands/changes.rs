@@ -42,6 +42,10 @@ async fn a_webhook_is_made_of_flags_and_a_secret_of_the_environment() {
     assert_told!("webhooks_create_without_secret", scene.place.run(&arguments[..6]).await.ends_with(1));
     let outline = scene.place.json(&["webhooks", "create", "--endpoint", "my-app", "--dry-run"]).await;
     assert_eq!((&outline["method"], &outline["body"]["data"]["attributes"]["secret"]), (&json!("POST"), &json!("…")));
+    let config = std::fs::read_to_string(scene.place.path().join("config.toml")).unwrap();
+    scene.place.write("config.toml", &format!("{config}[registration]\nname_prefix = 'eu-'\n"));
+    let outline = scene.place.json(&["webhooks", "create", "--endpoint", "my-app", "--dry-run"]).await;
+    assert_eq!(outline["body"]["data"]["attributes"]["name"], "eu-my-app", "as `webhooks apply` would call it");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Apple's tries to deliver, and whether we hold what they were about.
+//! Apple's tries to deliver, and whether we keep what they were about.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -24,9 +24,9 @@ async fn deliveries_are_listed_with_the_receipts_that_came_of_them() {
     assert_told!("deliveries_list", scene.place.run(&["deliveries", "list", "--endpoint", "my-app"]).await.ends_with(0));
     let all = scene.place.json(&["deliveries", "list", "--webhook", &webhook]).await;
     let items = all["items"].as_array().unwrap();
-    assert!(items.len() > 2 && items[1..].iter().all(|item| item["held"] == true && item["receipt"].is_i64()), "{all}");
+    assert!(items.len() > 2 && items[1..].iter().all(|item| item["kept"] == true && item["receipt"].is_i64()), "{all}");
     assert_eq!(
-        (&items[0]["held"], &items[0]["receipt"], &items[0]["event"]["is_ping"]),
+        (&items[0]["kept"], &items[0]["receipt"], &items[0]["event"]["is_ping"]),
         (&json!(false), &Value::Null, &json!(true))
     );
     let failed = scene.place.json(&["deliveries", "list", "--state", "failed"]).await;
@@ -53,7 +53,7 @@ async fn deliveries_are_listed_with_the_receipts_that_came_of_them() {
 }
 
 #[tokio::test]
-async fn what_failed_is_sent_again_once_and_what_is_held_is_left_out() {
+async fn what_failed_is_sent_again_once_and_what_is_kept_is_left_out() {
     let scene = Scene::new().await;
     scene.register();
     let steps = scene.apple.drive(Scenario::Rejection).await.unwrap().len();

@@ -1,4 +1,4 @@
-//! Whether we hold an event that Apple lists among its deliveries.
+//! Whether we keep an event that Apple lists among its deliveries.
 
 use crate::{
     asc::delivery::DeliveredEvent,
@@ -14,7 +14,7 @@ const SAME_ID: usize = 100;
 
 /// What the store knows of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Held {
+pub(super) enum Kept {
     /// It is this receipt.
     As(ReceiptId),
     /// It is not kept.
@@ -23,7 +23,7 @@ pub(super) enum Held {
     Unknown,
 }
 
-impl Held {
+impl Kept {
     /// Looks an event up in the store, if there is one.
     pub(super) async fn of(event: Option<&Event>, store: Option<&dyn Store>) -> Result<Self, StoreError> {
         let (Some(event), Some(store)) = (event, store) else { return Ok(Self::Unknown) };
@@ -41,7 +41,7 @@ impl Held {
     }
 
     /// Whether it is kept, if that is known.
-    pub(super) fn is_held(self) -> Option<bool> {
+    pub(super) fn is_kept(self) -> Option<bool> {
         (self != Self::Unknown).then_some(self != Self::No)
     }
 }
