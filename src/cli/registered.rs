@@ -78,8 +78,17 @@ pub(super) async fn webhook(config: &Config, client: &Client, name: &str) -> Res
     let of_app = client.webhooks(app_of(endpoint)?).map_err(asked)?.all().await.map_err(asked)?;
     of_app.into_iter().find(|webhook| posts_to(webhook, config, endpoint)).ok_or_else(|| {
         Failure::not_found(format!("Apple has no webhook that posts to the endpoint `{name}`"))
-            .hint(format!("`asc-webhooks webhooks list` shows what there is; `webhooks create --endpoint {name}` makes it"))
+            .hint(format!("`asc-webhooks webhooks list` shows what there is; {} makes it", making(endpoint)))
     })
+}
+
+/// The command that registers an endpoint: who keeps its secret hands it to Apple.
+pub(super) fn making(endpoint: &Endpoint) -> String {
+    if endpoint.managed_secrets {
+        "`asc-webhooks webhooks apply`".to_owned()
+    } else {
+        format!("`asc-webhooks webhooks create --endpoint {}`", endpoint.name)
+    }
 }
 
 /// The endpoint that a webhook posts to, if it is one of the configuration.

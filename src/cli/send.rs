@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     clock::{Clock as _, SystemClock},
-    config::{Endpoint, Loaded},
+    config::{self, Endpoint, Loaded},
     event::{EventKind, KindPattern, sample},
     http_client::{HttpClient, Outgoing, Reach},
     secret::Secret,
@@ -72,7 +72,7 @@ pub(super) struct Arguments {
     /// Send nothing: write the `curl` command that would
     #[arg(long, conflicts_with = "count")]
     curl: bool,
-    /// Show every kind and the states it can tell of
+    /// Show every kind, its family, and the states it can tell of
     #[arg(long, conflicts_with_all = ["kind", "print", "curl"])]
     list: bool,
     #[command(flatten)]
@@ -82,6 +82,11 @@ pub(super) struct Arguments {
 pub(super) async fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
     let Some(kind) = &arguments.kind else { return list(arguments.format) };
     let kind = kind_of(kind)?;
+    for state in arguments.previous_state.iter().chain(&arguments.state) {
+        if let Some(doubt) = doubt(&kind, state) {
+            output::talk(doubt);
+        }
+    }
     if arguments.print {
         return Ok(output::bytes(&body(&kind, arguments)?)?);
     }
@@ -142,11 +147,22 @@ pub(super) fn kind_of(text: &str) -> Result<EventKind, Failure> {
     }
 }
 
-/// Every kind, each with its states beneath.
+/// What is said about a state that is sent all the same: Apple may know it, but it may be a slip of the pen, which no handler waits for.
+pub(super) fn doubt(kind: &EventKind, state: &str) -> Option<String> {
+    let known = sample::states(kind);
+    if known.is_empty() || known.contains(&state) {
+        return None;
+    }
+    let hint = config::did_you_mean(state, known.iter().copied());
+    let hint = hint.unwrap_or_else(|| "`asc-webhooks send --list` shows those that are known".to_owned());
+    Some(format!("warning: `{state}` is no state that `{kind}` is known to tell of; it is sent all the same\n  hint: {hint}"))
+}
+
+/// Every kind with its family, each with its states beneath.
 pub(super) fn kinds() -> String {
     let mut lines = Vec::new();
     for kind in EventKind::ALL {
-        lines.push(kind.to_string());
+        lines.push(format!("{kind} ({})", kind.family().as_str()));
         lines.extend(sample::states(kind).chunks(4).map(|states| format!("    {}", states.join("  "))));
     }
     lines.join("\n")

@@ -67,7 +67,8 @@ async fn serve(sources: &Sources, loaded: &Loaded, registry: &Registry) -> Outco
 fn announce(loaded: &Loaded, sources: &Sources, app: &App) {
     let server = &loaded.config.server;
     for endpoint in &loaded.config.endpoints {
-        tracing::info!(endpoint = &*endpoint.name, path = endpoint.path, secrets = endpoint.secrets.len(), "receiving");
+        let (secrets, managed_secrets) = (endpoint.secrets.len(), endpoint.managed_secrets);
+        tracing::info!(endpoint = &*endpoint.name, path = endpoint.path, secrets, managed_secrets, "receiving");
     }
     for handler in &loaded.config.handlers {
         tracing::info!(handler.name = &*handler.name, handler.kind = handler.kind, "handling");
@@ -80,9 +81,14 @@ fn announce(loaded: &Loaded, sources: &Sources, app: &App) {
     }
     if server.listen.ip().is_loopback() && server.listen.port() != 0 {
         // Another terminal knows the file, but not the flags of this one.
-        let path = loaded.config.endpoints.first().filter(|_| !sources.flags.is_empty()).map(|endpoint| endpoint.path.as_str());
-        let url = path.and_then(|path| healthcheck::at(server.listen, path).ok());
-        let command = first_event(env::args().next().as_deref(), loaded.file.as_deref(), url.as_ref());
+        let Some(endpoint) = loaded.config.endpoints.first() else { return };
+        let (program, config) = (env::args().next(), loaded.file.as_deref());
+        let command = if endpoint.secrets.is_empty() {
+            first_ping(program.as_deref(), config, &endpoint.name)
+        } else {
+            let url = if sources.flags.is_empty() { None } else { healthcheck::at(server.listen, &endpoint.path).ok() };
+            first_event(program.as_deref(), config, url.as_ref())
+        };
         if io::stderr().is_terminal() {
             output::talk(format_args!("\nTo send a first event, run in another terminal:\n\n    {command}\n"));
         } else {
@@ -93,10 +99,21 @@ fn announce(loaded: &Loaded, sources: &Sources, app: &App) {
 
 /// The command that sends a first event to the server.
 pub(super) fn first_event(program: Option<&str>, config: Option<&Path>, url: Option<&Url>) -> String {
-    let config = config.map(|file| format!(" --config {}", output::shell_word(&file.to_string_lossy()))).unwrap_or_default();
+    let (program, config) = same(program, config);
     let url = url.map(|url| format!(" --url {}", output::shell_word(url.as_str()))).unwrap_or_default();
-    let program = output::shell_word(program.unwrap_or("asc-webhooks"));
     format!("{program} send app_version --state REJECTED{config}{url}")
+}
+
+/// The same for an endpoint whose secret only the store and Apple know: Apple, or the sandbox, has to send it.
+pub(super) fn first_ping(program: Option<&str>, config: Option<&Path>, endpoint: &str) -> String {
+    let (program, config) = same(program, config);
+    format!("{program} webhooks apply{config} && {program} webhooks ping --endpoint {endpoint}{config}")
+}
+
+/// This program and this configuration, as a shell takes them.
+fn same(program: Option<&str>, config: Option<&Path>) -> (String, String) {
+    let config = config.map(|file| format!(" --config {}", output::shell_word(&file.to_string_lossy()))).unwrap_or_default();
+    (output::shell_word(program.unwrap_or("asc-webhooks")), config)
 }
 
 async fn on_hang_up(mut hang_up: Signal, reload: impl Fn()) -> Infallible {

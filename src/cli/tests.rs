@@ -11,8 +11,8 @@ use super::{
     init,
     output::{ascii_controls, plain, short, size},
     sandbox::{Delivery, Step, deliveries_table, drive_account, drive_line},
-    send::{Answer, curl, kind_of, kinds},
-    serve::first_event,
+    send::{Answer, curl, doubt, kind_of, kinds},
+    serve::{first_event, first_ping},
 };
 use crate::{
     config::{Sources, load},
@@ -76,6 +76,16 @@ fn kinds_that_are_not_clear_are_questioned() {
 }
 
 #[test]
+fn a_state_that_is_not_known_is_doubted() {
+    let kind = EventKind::AppStoreVersionAppVersionStateUpdated;
+    let words: Vec<String> = ["REJECTD", "rejected", "NOPE"].iter().filter_map(|state| doubt(&kind, state)).collect();
+    insta::assert_snapshot!("states_in_doubt", words.join("\n"));
+    assert_eq!(doubt(&kind, "REJECTED"), None);
+    assert_eq!(doubt(&EventKind::WebhookPingCreated, "ANY"), None, "a kind without states");
+    assert_eq!(doubt(&EventKind::from("somethingNew"), "ANY"), None, "nobody knows its states");
+}
+
+#[test]
 fn every_kind_is_listed() {
     insta::assert_snapshot!("kinds", kinds());
 }
@@ -107,6 +117,11 @@ fn the_first_event_is_one_line_away() {
     assert!(first_event(None, None, Some(&url)).ends_with(" --url http://127.0.0.1:9/apple"), "a `--listen` is passed on");
     let spaced = first_event(Some("./my tool"), Some(Path::new("it's mine.toml")), None);
     assert_eq!(spaced, r"'./my tool' send app_version --state REJECTED --config 'it'\''s mine.toml'");
+    assert_eq!(
+        first_ping(None, Some(Path::new("my.toml")), "harbor"),
+        "asc-webhooks webhooks apply --config my.toml && asc-webhooks webhooks ping --endpoint harbor --config my.toml",
+        "what only Apple can sign"
+    );
 }
 
 #[test]

@@ -2,9 +2,14 @@
 
 use std::{net::SocketAddr, num::NonZeroUsize, ops::RangeInclusive, time::Duration};
 
+use toml::Value;
 use url::Url;
 
-use super::{asc::WebAddress, section::Section, setting::Size};
+use super::{
+    asc::WebAddress,
+    section::{Hint, Section, Setting},
+    setting::Size,
+};
 
 const BODY_SIZES: RangeInclusive<u64> = 1 << 10..=64 << 20;
 
@@ -35,7 +40,7 @@ impl Server {
     pub(super) fn settle(mut section: Section<'_, '_>) -> Option<Self> {
         let listen = section.required("listen");
         let public_url = section.optional("public_url").map(|WebAddress(url)| url);
-        let max_body = section.required("max_body").and_then(|size| body_size(&mut section, size));
+        let max_body = section.required("max_body").map(|BodySize(bytes)| bytes);
         let head_timeout = section.required("head_timeout");
         let body_timeout = section.required("body_timeout");
         let idle_timeout = section.required("idle_timeout");
@@ -57,12 +62,15 @@ impl Server {
     }
 }
 
-fn body_size(section: &mut Section<'_, '_>, Size(bytes): Size) -> Option<usize> {
-    if !BODY_SIZES.contains(&bytes) {
-        let key = section.path("max_body");
-        let hint = "Apple's notifications have some 2 KiB".to_owned();
-        section.reading().wrong(&key, format!("`{bytes} B`"), "a size from `\"1 KiB\"` to `\"64 MiB\"`", hint);
-        return None;
+/// How much a notification may hold.
+struct BodySize(usize);
+
+impl Setting for BodySize {
+    const EXPECTED: &'static str = "a size from `\"1 KiB\"` to `\"64 MiB\"`";
+
+    fn read(value: &Value) -> Result<Self, Hint> {
+        let Size(bytes) = Size::read(value)?;
+        let within = Some(bytes).filter(|bytes| BODY_SIZES.contains(bytes)).and_then(|bytes| usize::try_from(bytes).ok());
+        within.map(Self).ok_or_else(|| Some("Apple's notifications have some 2 KiB".to_owned()))
     }
-    usize::try_from(bytes).ok()
 }

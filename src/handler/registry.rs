@@ -34,7 +34,7 @@ type Factory = Arc<dyn Fn(Section) -> Result<BoxHandler, SectionError> + Send + 
 #[non_exhaustive]
 pub enum BuildError {
     /// No kind of this name is registered.
-    #[error("no handler kind `{kind}`, expected one of {known}{}", hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default())]
+    #[error("found the unknown kind `{kind}`, expected one of {known}")]
     UnknownKind {
         /// The name.
         kind: String,
@@ -147,13 +147,23 @@ mod tests {
         check(
             "froward",
             "",
-            "no handler kind `froward`, expected one of `discord`, `done`, `email`, `exec`, `forward`, `github`, `gitlab`, `lark`, `log`, `slack`, `teams`, `telegram`; did you mean `forward`?",
+            "found the unknown kind `froward`, expected one of `discord`, `done`, `email`, `exec`, `forward`, `github`, `gitlab`, `lark`, `log`, `slack`, `teams`, `telegram`",
         );
         check(
             "pigeon",
             "",
-            "no handler kind `pigeon`, expected one of `discord`, `done`, `email`, `exec`, `forward`, `github`, `gitlab`, `lark`, `log`, `slack`, `teams`, `telegram`",
+            "found the unknown kind `pigeon`, expected one of `discord`, `done`, `email`, `exec`, `forward`, `github`, `gitlab`, `lark`, `log`, `slack`, `teams`, `telegram`",
         );
+    }
+
+    #[test]
+    fn a_kind_that_is_nearly_right_is_asked_about() {
+        let hint_for = |kind| match Registry::builtin().build(kind, Section::sample("")) {
+            Err(BuildError::UnknownKind { hint, .. }) => hint,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(hint_for("froward").as_deref(), Some("did you mean `forward`?"));
+        assert_eq!(hint_for("pigeon"), None);
     }
 
     #[test]

@@ -21,7 +21,8 @@ pub struct Attempt {
 }
 
 fn as_milliseconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(duration.as_secs_f64() * 1_000.0)
+    // What a clock tells in microseconds is not told in digits that a float makes up.
+    serializer.serialize_f64((duration.as_secs_f64() * 1e6).round() / 1e3)
 }
 
 /// What came of an attempt.

@@ -213,7 +213,7 @@ fn unregistered(config: &Config, endpoint: &Endpoint, webhooks: &[Webhook]) -> F
     let ours = config.url_of(endpoint).map(|url| format!(" `{url}`")).unwrap_or_default();
     let path = |webhook: &&Webhook| webhook.url.as_deref().is_some_and(|url| url.ends_with(&endpoint.path));
     let Some(webhook) = webhooks.iter().find(path) else {
-        let hint = format!("`asc-webhooks webhooks create --endpoint {}` registers it", endpoint.name);
+        let hint = format!("{} registers it", registered::making(endpoint));
         return Finding::wrong(&endpoint.name, format!("Apple has no webhook with its address{ours}"), hint);
     };
     let theirs = webhook.url.as_deref().unwrap_or_default();

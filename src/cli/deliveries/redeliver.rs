@@ -2,6 +2,7 @@
 //!
 //! What failed and came in since, by another delivery or by recovery, needs no redelivery, so it is left out.
 
+use clap::ArgGroup;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -28,7 +29,7 @@ use crate::{
 
 /// Have Apple send events again
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(group = ArgGroup::new("what").args(["ids", "failed"]).required(true), after_help = "\
 With `--failed`, each event is sent once. Left out are pings, events that are kept here, and events
 of which another delivery succeeded or is under way.
 
@@ -37,10 +38,10 @@ Examples:
   asc-webhooks deliveries redeliver --failed --since 3d --dry-run")]
 pub(in crate::cli) struct Arguments {
     /// The deliveries to repeat, as `deliveries list` shows them
-    #[arg(value_name = "ID", required_unless_present = "failed")]
+    #[arg(value_name = "ID")]
     ids: Vec<String>,
     /// Every event that failed to arrive, instead of named deliveries
-    #[arg(long, conflicts_with = "ids")]
+    #[arg(long)]
     failed: bool,
     #[command(flatten)]
     which: Which,
@@ -153,5 +154,12 @@ fn report(answers: Vec<(String, Result<String, Error>)>, format: Format) -> Outc
     if all > 1 {
         output::talk(format_args!("{} of {all} could not be sent again; the last of them:", refused.len() + 1));
     }
-    Err(asked(last))
+    // Apple speaks of a field of the request, which the person has never seen.
+    let of_the_delivery = matches!(last.status(), Some(404 | 409));
+    let failure = asked(last);
+    Err(if of_the_delivery {
+        failure.hint("`asc-webhooks deliveries list` shows the deliveries there are".to_owned())
+    } else {
+        failure
+    })
 }

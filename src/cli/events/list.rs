@@ -21,7 +21,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
     /// Only what came before this number: the `next` of the page before
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = super::number)]
     before: Option<i64>,
     #[command(flatten)]
     format: Format,

@@ -47,6 +47,11 @@ pub(super) async fn run(setup: &Setup<'_>, command: &Command) -> Outcome {
     }
 }
 
+/// The number of a receipt.
+fn number(text: &str) -> Result<i64, &'static str> {
+    text.parse().map_err(|_| "expected the number of a receipt, as `events list` shows it")
+}
+
 async fn record(store: &dyn Store, id: i64) -> Result<ReceiptRecord, Failure> {
     let record = store.receipt(ReceiptId(id)).await?;
     record.ok_or_else(|| {

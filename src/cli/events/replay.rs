@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use clap::ArgGroup;
 use serde_json::json;
 
 use super::{
@@ -16,12 +17,13 @@ use crate::{
 
 /// Have a receipt handled again, or every dead dispatch
 #[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("which").args(["id", "dead"]).required(true))]
 pub(in crate::cli) struct Arguments {
     /// The number of the receipt
-    #[arg(required_unless_present = "dead")]
+    #[arg(value_parser = super::number)]
     id: Option<i64>,
     /// Every dead dispatch, instead of one receipt
-    #[arg(long, conflicts_with = "id")]
+    #[arg(long)]
     dead: bool,
     /// Only for this handler. For a receipt, it may be one that the receipt was not owed to
     #[arg(long, value_name = "NAME")]

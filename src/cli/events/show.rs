@@ -12,6 +12,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
     /// Its number
+    #[arg(value_parser = super::number)]
     id: i64,
     /// Write its bytes, exactly as they came
     #[arg(long, conflicts_with = "json")]

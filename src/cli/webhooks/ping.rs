@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use clap::ArgGroup;
+
 use super::super::{
     Format, Outcome,
     arrival::{Lost, Trial},
@@ -13,7 +15,7 @@ use crate::{asc::Client, config::Config};
 
 /// Have Apple ping a webhook, and wait until the server has received and kept the ping
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(group = ArgGroup::new("which").args(["id", "endpoint"]).required(true), after_help = "\
 The ping is looked for in the store of the configuration, beside the running server. If it does not
 come, Apple is asked what it got for an answer. On a machine without the store, Apple's word is all
 there is.
@@ -23,10 +25,9 @@ Examples:
   asc-webhooks webhooks ping 9c1e… --timeout 2m")]
 pub(in crate::cli) struct Arguments {
     /// Its id, as `webhooks list` shows it
-    #[arg(required_unless_present = "endpoint")]
     id: Option<String>,
     /// The webhook that posts to this endpoint of the configuration, instead of one by its id
-    #[arg(long, value_name = "NAME", conflicts_with = "id")]
+    #[arg(long, value_name = "NAME")]
     endpoint: Option<String>,
     /// How long to wait
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "30s")]
