@@ -7,7 +7,7 @@ use std::{fs, sync::Arc};
 use crate::{
     asc,
     clock::{Clock, SystemClock},
-    config::{self, Enrich, Loaded, Order, Origins, Outline, Problem, Problems, Sources},
+    config::{self, Config, Enrich, Loaded, Order, Origins, Outline, Problem, Problems, Sources},
     handler::{
         BoxHandler, BuildError, Handler as _, Registry, Section,
         message::Voice,
@@ -61,22 +61,42 @@ fn ask_with(settings: &config::Asc, outgoing: &Outgoing, origins: &Origins, cloc
     asc::Client::configured(settings, outgoing, clock).map_err(|error| origins.problem_text(error.key, error.reason, None))
 }
 
+/// The configured handlers, built but not run: for looking at what they would do.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn handlers<'l>(loaded: &'l Loaded, registry: &Registry) -> Result<Vec<(&'l config::Handler, BoxHandler)>, Problems> {
+    Ok(build_all(loaded, registry)?.into_iter().map(|(handler, built, _)| (handler, built)).collect())
+}
+
+/// How dates and durations are written where people read them.
+pub fn voice(config: &Config) -> Voice {
+    Voice { time_zone: config.messages.time_zone.clone(), times: config.messages.times.clone() }
+}
+
 /// The lanes and the routes of all handlers.
 pub(super) fn assemble(loaded: &Loaded, registry: &Registry) -> Result<(Vec<Lane>, Routes), Problems> {
-    let (origins, messages) = (&loaded.origins, &loaded.config.messages);
-    let voice = Voice { time_zone: messages.time_zone.clone(), times: messages.times.clone() };
-    let workshop = Workshop { registry, origins, outgoing: outgoing(&loaded.config.outgoing, origins)?, voice };
-    let (mut lanes, mut routes, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+    let built = build_all(loaded, registry)?.into_iter();
+    let parts = built.map(|(handler, built, when)| (lane(handler, built.clone(), when.clone()), route(handler, built, when)));
+    let (lanes, routes) = parts.unzip();
+    Ok((lanes, Routes::new(routes)))
+}
+
+fn build_all<'l>(
+    loaded: &'l Loaded,
+    registry: &Registry,
+) -> Result<Vec<(&'l config::Handler, BoxHandler, Option<When>)>, Problems> {
+    let origins = &loaded.origins;
+    let outgoing = outgoing(&loaded.config.outgoing, origins)?;
+    let workshop = Workshop { registry, origins, outgoing, voice: voice(&loaded.config) };
+    let (mut all, mut problems) = (Vec::new(), Vec::new());
     for (index, handler) in loaded.config.handlers.iter().enumerate() {
         match workshop.build(&handler.outline(index)) {
-            Ok((built, when)) => {
-                routes.push(route(handler, built.clone(), when.clone()));
-                lanes.push(lane(handler, built, when));
-            }
+            Ok((built, when)) => all.push((handler, built, when)),
             Err(found) => problems.extend(found),
         }
     }
-    if problems.is_empty() { Ok((lanes, Routes::new(routes))) } else { Err(Problems::from(problems)) }
+    if problems.is_empty() { Ok(all) } else { Err(Problems::from(problems)) }
 }
 
 /// What all handlers are built with.

@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
-pub use self::assembly::{check, client, load};
+pub use self::assembly::{check, client, handlers, load, voice};
 use self::{
     assembly::assemble,
     details::{apps, enrichment},

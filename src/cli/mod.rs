@@ -17,6 +17,7 @@ mod given_secret;
 mod healthcheck;
 mod init;
 mod marketplace;
+mod messages;
 mod moment;
 mod output;
 mod progress;
@@ -83,6 +84,8 @@ enum Command {
     Send(send::Arguments),
     #[command(subcommand)]
     Events(events::Command),
+    #[command(subcommand)]
+    Messages(messages::Command),
     #[command(subcommand)]
     Webhooks(webhooks::Command),
     #[command(subcommand)]
@@ -172,6 +175,7 @@ fn run(arguments: &Arguments, registry: &Registry) -> Outcome {
         Command::Check(arguments) => block_on(check::run(&setup, arguments))?,
         Command::Send(arguments) => block_on(send::run(&setup, arguments))?,
         Command::Events(command) => block_on(events::run(&setup, command))?,
+        Command::Messages(command) => messages::run(&setup, command),
         Command::Webhooks(command) => block_on(webhooks::run(&setup, command))?,
         Command::Deliveries(command) => block_on(deliveries::run(&setup, command))?,
         Command::Marketplace(command) => block_on(marketplace::run(&setup, command))?,

@@ -37,6 +37,15 @@ pub fn of(kind: &EventKind) -> Sample {
     }
 }
 
+/// A sample of every kind in each of its states and in one that is not known yet, and one of a kind that is not known yet.
+pub fn every() -> impl Iterator<Item = Sample> {
+    let kinds = EventKind::ALL.iter().cloned().chain([EventKind::from("appClipMoodUpdated")]);
+    kinds.flat_map(|kind| match states(&kind) {
+        [] => vec![of(&kind)],
+        known => known.iter().chain(&["BRAND_NEW_STATE"]).map(|state| of(&kind).state(*state)).collect(),
+    })
+}
+
 /// Every state that a kind can tell of, as Apple writes them; none for kinds that tell of no state.
 pub fn states(kind: &EventKind) -> &'static [&'static str] {
     match kind {

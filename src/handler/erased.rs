@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
-use super::{Context, Handler, HandlerError};
+use super::{Context, Handler, HandlerError, message::Told};
 use crate::event::{Event, EventKind};
 
 /// A handler whose type is forgotten. Cloning it gives the same handler again.
@@ -24,6 +24,10 @@ impl Handler for BoxHandler {
     fn wants(&self, kind: &EventKind) -> bool {
         self.0.wants_boxed(kind)
     }
+
+    fn preview(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>> {
+        self.0.preview_boxed(told)
+    }
 }
 
 impl fmt::Debug for BoxHandler {
@@ -36,6 +40,7 @@ impl fmt::Debug for BoxHandler {
 trait Erased: Send + Sync {
     fn handle_boxed(&self, event: Arc<Event>, ctx: Context) -> Pin<Box<dyn Future<Output = Result<(), HandlerError>> + Send + '_>>;
     fn wants_boxed(&self, kind: &EventKind) -> bool;
+    fn preview_boxed(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>>;
 }
 
 impl<H: Handler> Erased for H {
@@ -45,5 +50,9 @@ impl<H: Handler> Erased for H {
 
     fn wants_boxed(&self, kind: &EventKind) -> bool {
         self.wants(kind)
+    }
+
+    fn preview_boxed(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>> {
+        self.preview(told)
     }
 }

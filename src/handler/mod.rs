@@ -86,6 +86,16 @@ pub trait Handler: Send + Sync + 'static {
         let _ = kind;
         true
     }
+
+    /// What this handler would tell people of an event, as text; none if it would tell them nothing. It is for trying out how things
+    /// read: nothing is sent.
+    ///
+    /// # Errors
+    /// When it cannot be put into words.
+    fn preview(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>> {
+        let _ = told;
+        None
+    }
 }
 
 /// What a handler is told besides the event.

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use asc_webhooks::event::{EventKind, sample};
 use serde_json::Value;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_asc-webhooks");
@@ -199,4 +200,59 @@ fn what_is_not_understood_ends_with_two() {
     for arguments in [&["serv"][..], &["send"], &["send", "ping", "--count", "0"], &["events", "list", "--dispatch", "gone"]] {
         place.check(arguments, 2);
     }
+}
+
+/// One handler with words of its own, one that sends JSON, and one that tells nobody.
+const TELLING: &str = r#"
+[[endpoint]]
+name = "my-app"
+path = "/apple/my-app"
+secrets = ["a-secret-that-is-long-enough"]
+
+[[handler]]
+name = "releases"
+kind = "slack"
+events = ["app_version"]
+url = "https://hooks.example.com/1"
+template = "{{ details.app.name }} is {{ event.state | lower }}"
+
+[[handler]]
+name = "desk"
+kind = "forward"
+events = ["beta_feedback", "ping"]
+url = "https://desk.example.com/1"
+body = "template"
+template = '{"text": {{ message.sentence | tojson }}}'
+
+[[handler]]
+name = "line"
+kind = "log"
+"#;
+
+#[test]
+fn what_handlers_would_say_can_be_seen() {
+    let place = Place::new();
+    let config = place.folder.path().join("config.toml");
+    fs::write(&config, TELLING).unwrap();
+    let told = |arguments: &[&str]| {
+        let output = place.check(&[&["messages", "preview"], arguments].concat(), 0);
+        String::from_utf8([output.stderr, output.stdout].concat()).unwrap()
+    };
+    insta::assert_snapshot!("messages_preview", told(&[]));
+    insta::assert_snapshot!("messages_preview_of_nobody", told(&["--kind", "unknown"]));
+
+    let found = place.json(&["messages", "preview", "--handler", "releases", "--json"]);
+    let items = found["items"].as_array().unwrap();
+    assert!(items.iter().all(|item| item["handler"] == "releases" && item["error"].is_null()));
+    let states = sample::states(&EventKind::AppStoreVersionAppVersionStateUpdated);
+    assert_eq!(items.len(), states.len() + 1, "every state, and one that nobody knows yet");
+
+    for (arguments, code) in [(["--handler", "line"], 3), (["--handler", "relases"], 3), (["--kind", "bulid_upload"], 2)] {
+        place.check(&[&["messages", "preview"][..], &arguments].concat(), code);
+    }
+    // It goes wrong only once there are details, which the start does not try.
+    fs::write(&config, TELLING.replace("{{ details.app.name }}", "{{ details.app.name | abs if details.app else '' }}")).unwrap();
+    let output = place.check(&["messages", "preview", "--kind", "app_version"], 1);
+    let all = format!("{} events cannot be put into words", states.len() + 1);
+    assert!(String::from_utf8(output.stderr).unwrap().contains(&all));
 }

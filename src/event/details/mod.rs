@@ -7,6 +7,7 @@
 //! far as it is understood: a message must go out whether much is known or nothing.
 
 mod link;
+pub mod sample;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -100,6 +100,10 @@ impl<S: Service> Handler for Chat<S> {
         let response = request.send().await.map_err(reqwest::Error::without_url)?;
         self.service.verdict(&Answer::read(response, self.clock.now()).await)
     }
+
+    fn preview(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>> {
+        Some(self.message(told).map(|message| message.signed()))
+    }
 }
 
 impl<S> fmt::Debug for Chat<S> {

@@ -90,6 +90,10 @@ impl Handler for Email {
         let letter = self.desk.write(&told, &message, attached, ctx.idempotency_key())?;
         self.server.hand_over(&letter).await
     }
+
+    fn preview(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>> {
+        Some(self.message(told).map(|message| message.signed()))
+    }
 }
 
 impl fmt::Debug for Email {

@@ -1,13 +1,15 @@
-//! The kind `forward`: posts events to a URL, as Apple sent them or as our own signed JSON.
+//! The kind `forward`: posts events to a URL, as Apple sent them, as our own signed JSON, or as the JSON of a template.
 //!
 //! `body = "raw"` sends the bytes as they came, with Apple's signature header, so that a receiver written for Apple notices no
 //! difference; an event that was recovered from Apple's list of deliveries has no such header. `body = "json"` sends our document,
 //! signed after [Standard Webhooks](https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md).
+//! `body = "template"` sends what a [template](templated) makes, signed in the same way if there is a secret.
 //!
 //! Where a request goes is decided by the configuration alone, within the rules of [`http_client`](crate::http_client): nothing of an
 //! event gets into a URL. A URL may hold a token, so no message shows more of it than its host.
 
 mod standard;
+mod templated;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,8 +20,13 @@ use http::{
 };
 use serde::Deserialize;
 
-use self::standard::Signer;
-use super::{Context, Handler, HandlerError, Section, SectionError, answer, notice::notice, target::Target};
+use self::{standard::Signer, templated::Templated};
+use super::{
+    Context, Handler, HandlerError, Section, SectionError, answer,
+    message::{Told, Voice},
+    notice::notice,
+    target::Target,
+};
 use crate::{
     clock::{Clock, SystemClock},
     event::Event,
@@ -63,6 +70,7 @@ struct Keys {
     url: Secret,
     body: BodyKey,
     secret: Option<Secret>,
+    template: Option<String>,
     headers: BTreeMap<String, Secret>,
     allow_private: bool,
 }
@@ -72,32 +80,35 @@ struct Keys {
 enum BodyKey {
     Raw,
     Json,
+    Template,
 }
 
 #[derive(Debug)]
 enum Body {
     Raw,
     Json(Signer),
+    Template(Templated, Option<Signer>),
 }
 
 impl Forward {
     /// Builds the handler from its section.
     ///
     /// # Errors
-    /// When the URL cannot be posted to within the address rules, the secret for `json` is missing or unusable, or a header is none.
+    /// When the URL cannot be posted to within the address rules, the secret for `json` or the template for `template` is
+    /// missing or unusable, or a header is none.
     #[expect(clippy::needless_pass_by_value, reason = "the shape of a factory")]
     pub fn new(section: Section) -> Result<Self, SectionError> {
         let keys: Keys = section.parse()?;
         let mut errors = SectionError::default();
         let url = note(&mut errors, Target::read("url", &keys.url, keys.allow_private));
-        let body = note(&mut errors, body(&keys));
+        let body = note(&mut errors, body(&keys, section.voice()));
         let headers = note(&mut errors, headers(&keys.headers));
         let (Some(url), Some(body), Some(headers)) = (url, body, headers) else { return Err(errors) };
         let client = url.client(section.outgoing())?;
         Ok(Self { client, url, headers, body, clock: Arc::new(SystemClock::new()) })
     }
 
-    fn message(&self, event: &Event, ctx: &Context) -> Result<(HeaderMap, Bytes), HandlerError> {
+    async fn message(&self, event: &Event, ctx: &Context) -> Result<(HeaderMap, Bytes), HandlerError> {
         let mut headers = self.headers.clone();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(IDEMPOTENCY_KEY, HeaderValue::from_str(ctx.idempotency_key()).map_err(HandlerError::reject)?);
@@ -113,16 +124,30 @@ impl Forward {
                 signer.sign(&mut headers, ctx.idempotency_key(), self.clock.now(), &body)?;
                 Ok((headers, body))
             }
+            Body::Template(templated, signer) => {
+                let body = Bytes::from(templated.body(&ctx.told(event).await)?);
+                if let Some(signer) = signer {
+                    signer.sign(&mut headers, ctx.idempotency_key(), self.clock.now(), &body)?;
+                }
+                Ok((headers, body))
+            }
         }
     }
 }
 
 impl Handler for Forward {
     async fn handle(&self, event: Arc<Event>, ctx: Context) -> Result<(), HandlerError> {
-        let (headers, body) = self.message(&event, &ctx)?;
+        let (headers, body) = self.message(&event, &ctx).await?;
         let request = self.client.request(Method::POST, self.url.url().clone()).map_err(HandlerError::reject)?;
         let response = request.headers(headers).body(body).send().await.map_err(reqwest::Error::without_url)?;
         answer::judge(response, self.clock.now()).await
+    }
+
+    fn preview(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>> {
+        match &self.body {
+            Body::Template(templated, _) => Some(templated.body(told)),
+            Body::Raw | Body::Json(_) => None,
+        }
     }
 }
 
@@ -130,8 +155,19 @@ fn note<T>(errors: &mut SectionError, result: Result<T, SectionError>) -> Option
     result.map_err(|error| errors.extend(error)).ok()
 }
 
-fn body(keys: &Keys) -> Result<Body, SectionError> {
+fn body(keys: &Keys, voice: &Voice) -> Result<Body, SectionError> {
+    if keys.body != BodyKey::Template && keys.template.is_some() {
+        let error = SectionError::new("template", "is of no use with this `body`");
+        return Err(error.hint("remove it, or set `body = \"template\"`"));
+    }
     match (keys.body, &keys.secret) {
+        (BodyKey::Template, secret) => {
+            let mut errors = SectionError::default();
+            let templated = note(&mut errors, Templated::new(keys.template.as_deref(), voice));
+            let signer = note(&mut errors, secret.as_ref().map(Signer::new).transpose());
+            let (Some(templated), Some(signer)) = (templated, signer) else { return Err(errors) };
+            Ok(Body::Template(templated, signer))
+        }
         (BodyKey::Raw, None) => Ok(Body::Raw),
         (BodyKey::Raw, Some(_)) => {
             let error = SectionError::new("secret", "is of no use with `body = \"raw\"`, which bears Apple's signature");

@@ -79,6 +79,33 @@ async fn json_is_signed() {
     assert_eq!((&body["event"]["state"], &body["endpoint"]), (&"REJECTED".into(), &"ios".into()));
 }
 
+#[tokio::test]
+async fn a_template_is_sent_and_signed_if_there_is_a_secret() {
+    let template = r#"{"text": {{ message.title | tojson }}, "by": {{ endpoint | tojson }}}"#;
+    for (secret, is_signed) in [(String::new(), false), (format!("secret = '{KEY}'"), true)] {
+        let server = server(ResponseTemplate::new(200)).await;
+        let keys = format!("body = 'template'\nheaders = {{}}\ntemplate = '{template}'\n{secret}");
+        forward_to(&server, &keys, Context::sample()).await.unwrap();
+        let request = only_request(&server).await;
+        let body: serde_json::Value = request.body_json().unwrap();
+        assert_eq!(body, serde_json::json!({ "text": "App version (ios): In Review → Rejected", "by": "ios" }));
+        assert_eq!(request.headers.contains_key("webhook-signature"), is_signed);
+        assert_eq!(request.headers["idempotency-key"], "5c3f0a");
+    }
+}
+
+#[tokio::test]
+async fn what_strangers_write_stays_within_its_quotes() {
+    let server = server(ResponseTemplate::new(200)).await;
+    let hostile = "\", \"admin\": true, \"x\": \"\\\n</script>";
+    let details = serde_json::json!({ "app": { "name": hostile } });
+    let details = crate::event::Details::read(details.to_string().as_bytes()).map(Arc::new);
+    let keys = "body = 'template'\nheaders = {}\ntemplate = '{\"by\": {{ details.app.name | tojson }}}'";
+    forward_to(&server, keys, Context { details, ..Context::sample() }).await.unwrap();
+    let body: serde_json::Value = only_request(&server).await.body_json().unwrap();
+    assert_eq!(body, serde_json::json!({ "by": hostile }));
+}
+
 /// `ok`, `retry`, `retry after SECONDS` or `reject`, then what is said.
 fn verdict(result: Result<(), HandlerError>) -> String {
     match result {
@@ -171,6 +198,11 @@ fn what_is_wrong_with_a_section_is_said() {
         "url = 'https://me:hunter2@example.com'\nbody = 'raw'\nheaders = {}\nallow_private = false",
         "url = 'ftp://example.com'\nbody = 'json'\nsecret = 'short'\nheaders = { Host = 'a', 'b c' = 'd', e = \"f\\n\" }\nallow_private = false",
         "url = 'not a url'\nbody = 'raw'\nheaders = {}\nallow_private = false",
+        "url = 'https://example.com'\nbody = 'template'\nheaders = {}\nallow_private = false",
+        "url = 'https://example.com'\nbody = 'template'\nsecret = 'short'\ntemplate = '{{ message.tilte | tojson }}'\nheaders = {}\nallow_private = false",
+        "url = 'https://example.com'\nbody = 'template'\ntemplate = '{\"text\": {{ message.sentence }}}'\nheaders = {}\nallow_private = false",
+        "url = 'https://example.com'\nbody = 'template'\ntemplate = '{\"app\": \"{{ details.app.name }}\", \"of\": {{ event.subject.id }}}'\nheaders = {}\nallow_private = false",
+        "url = 'https://example.com'\nbody = 'raw'\ntemplate = '{}'\nheaders = {}\nallow_private = false",
         "body = 'jsn'\nsceret = 'x'\nheaders = []",
     ];
     let said: Vec<_> = said.into_iter().map(|toml| Forward::new(Section::sample(toml)).unwrap_err().to_string()).collect();

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use self::{access::Access, api::Api, dispatch::Dispatch, issue::Issues};
 use super::{
     Context, Handler, HandlerError, Section, SectionError,
-    message::{Message, Voice},
+    message::{Message, Told, Voice},
     section::Id,
     target::Target,
 };
@@ -98,6 +98,14 @@ impl Handler for GitHub {
         match self.action {
             Action::Dispatch(_) => true,
             Action::Issue(_) => kind.family() == FamilyName::BetaFeedback,
+        }
+    }
+
+    fn preview(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>> {
+        let message = Message::of(told, &self.voice);
+        match self.action {
+            Action::Dispatch(_) => None,
+            Action::Issue(_) => Some(Ok(message.signed())),
         }
     }
 }

@@ -122,6 +122,11 @@ impl Message {
         }
     }
 
+    /// The message as plain text, with the sign of how loud it is.
+    pub fn signed(&self) -> String {
+        format!("{} {}", self.severity.sign(), self.plain())
+    }
+
     /// The message as plain text, a line for each thing: for places that know no other form.
     pub fn plain(&self) -> String {
         let mut lines = vec![self.title.clone(), self.sentence.clone()];
