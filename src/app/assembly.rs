@@ -58,7 +58,7 @@ pub fn client(loaded: &Loaded, clock: Arc<dyn Clock>) -> Result<Option<Arc<asc::
 }
 
 fn ask_with(settings: &config::Asc, outgoing: &Outgoing, origins: &Origins, clock: Arc<dyn Clock>) -> Result<asc::Client, Problem> {
-    asc::Client::configured(settings, outgoing, clock).map_err(|error| origins.problem_text(error.key, error.reason, None))
+    asc::Client::configured(settings, outgoing, clock).map_err(|error| origins.problem_text(&format!("asc.{}", error.key), error.reason, None))
 }
 
 /// The configured handlers, built but not run: for looking at what they would do.

@@ -72,6 +72,12 @@ pub(super) struct ToOne {
     pub(super) data: Option<Linkage>,
 }
 
+/// A relationship to several others.
+#[derive(Deserialize)]
+pub(super) struct ToMany {
+    pub(super) data: Option<Vec<Linkage>>,
+}
+
 /// The type and the id of a resource, and nothing else of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, serde::Serialize)]
 pub struct Linkage {

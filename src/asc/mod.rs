@@ -1,7 +1,8 @@
 //! Asks App Store Connect: the client of the part of Apple's API that webhooks are managed with.
 //!
 //! [`Client`] has one method for each thing that can be asked; they stand beside the resource they are about ([`webhook`], [`delivery`],
-//! [`ping`], [`marketplace`]), and [`lookup`] puts what it reads together. All of them go through one function, which sees to everything that requests have in common:
+//! [`ping`], [`marketplace`]; [`build`], [`beta_group`], [`beta_review`] and [`app_store_version`] for what handlers do there), and [`lookup`]
+//! puts what it reads together. All of them go through one function, which sees to everything that requests have in common:
 //!
 //! - **The token** ([`Credentials`]) goes to the configured address and nowhere else: redirects are not followed, a link to a next page is used
 //!   only if it leads to the same origin, and no address out of a payload is ever asked.
@@ -15,6 +16,10 @@
 //!
 //! What an answer means for us is decided elsewhere; this module keeps no state but the token and the pace.
 
+pub mod app_store_version;
+pub mod beta_group;
+pub mod beta_review;
+pub mod build;
 pub mod delivery;
 mod document;
 mod error;
@@ -26,6 +31,7 @@ mod page;
 pub mod ping;
 mod refusal;
 mod retry;
+mod setup;
 mod token;
 pub mod webhook;
 
@@ -45,12 +51,12 @@ pub use self::{
     page::{Page, Pages},
     refusal::{AppleError, Refusal, Said},
     retry::Retry,
+    setup::NotUsable,
     token::{Credentials, CredentialsError},
 };
 use self::{pace::Pace, refusal::Redactor, token::Tokens};
 use crate::{
     clock::Clock,
-    config,
     http_client::{HttpClient, Outgoing, Reach},
     plain,
     secret::Secret,
@@ -117,20 +123,6 @@ impl Client {
             settings,
             clock,
         })
-    }
-
-    /// Prepares a client as configured. Nothing is asked yet.
-    ///
-    /// # Errors
-    /// Which key of the section is wrong, and what is wrong with it.
-    pub fn configured(asc: &config::Asc, outgoing: &Outgoing, clock: Arc<dyn Clock>) -> Result<Self, NotUsable> {
-        let credentials = match &asc.issuer_id {
-            Some(issuer_id) => Credentials::team(&asc.key_id, issuer_id, &asc.private_key),
-            None => Credentials::individual(&asc.key_id, &asc.private_key),
-        };
-        let credentials = credentials.map_err(|error| NotUsable { key: error.key(), reason: error.to_string() })?;
-        let client = Self::new(credentials, Settings::new(asc.base_url.clone()), outgoing, clock);
-        client.map_err(|error| NotUsable { key: "asc.base_url", reason: error.to_string() })
     }
 
     /// The address of the API.
@@ -261,16 +253,6 @@ impl Client {
             Some(Duration::try_from(until.duration_since(self.clock.now())).unwrap_or_default())
         })
     }
-}
-
-/// Why App Store Connect cannot be asked as configured.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{key}`: {reason}")]
-pub struct NotUsable {
-    /// The key of the configuration that is wrong.
-    pub key: &'static str,
-    /// What is wrong with it.
-    pub reason: String,
 }
 
 /// A request to be made.

@@ -99,7 +99,7 @@ impl Resource {
 }
 
 impl Catalog {
-    /// The apps, each with a version on the store.
+    /// The apps, each with a version on the store and two groups of testers.
     pub(super) fn stocked(now: Timestamp) -> Self {
         let mut catalog = Self::default();
         for app in APPS.iter().chain([&MARKETPLACE]) {
@@ -127,6 +127,19 @@ impl Catalog {
                 }),
             );
             catalog.add(version.one("app", &reference));
+            let groups = [("team", "Team", true), ("friends", "Friends", false)].map(|(id, name, internal)| {
+                let attributes = json!({
+                    "name": name,
+                    "createdDate": now.to_string(),
+                    "isInternalGroup": internal,
+                    "hasAccessToAllBuilds": internal,
+                    "feedbackEnabled": true,
+                });
+                catalog.add(Resource::new("betaGroups", format!("{}-{id}", app.id), attributes).one("app", &reference))
+            });
+            for group in &groups {
+                catalog.join(&reference, "betaGroups", group);
+            }
         }
         catalog
     }
@@ -153,6 +166,17 @@ impl Catalog {
     pub(super) fn relate(&mut self, from: &Reference, name: &'static str, to: &Reference) {
         if let Some(resource) = self.places.get(from).and_then(|&place| self.resources.get_mut(place)) {
             resource.relationships.insert(name, Relationship::One(to.clone()));
+        }
+    }
+
+    /// Makes one resource refer to one more of several others.
+    pub(super) fn join(&mut self, from: &Reference, name: &'static str, to: &Reference) {
+        let Some(resource) = self.places.get(from).and_then(|&place| self.resources.get_mut(place)) else { return };
+        let relationship = resource.relationships.entry(name).or_insert_with(|| Relationship::Many(Vec::new()));
+        if let Relationship::Many(others) = relationship
+            && !others.contains(to)
+        {
+            others.push(to.clone());
         }
     }
 

@@ -10,15 +10,19 @@ use std::{
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::{
     budget::Budget,
-    catalog::Catalog,
+    catalog::{Catalog, Reference, Relationship},
     faults::Faults,
     scenario::{Journey, Scenario},
     seed::Seed,
 };
-use crate::{event::EventKind, secret::Secret};
+use crate::{
+    event::{EventKind, sample},
+    secret::Secret,
+};
 
 /// The most webhooks that one app can have.
 pub(super) const WEBHOOKS_PER_APP: usize = 10;
@@ -187,6 +191,28 @@ impl State {
         let event = self.record(notice, now);
         self.latest = Some(Latest { app: app.to_owned(), event: Arc::clone(&event), told: to.len() });
         to.into_iter().map(|to| self.deliver(to, &event, false, now)).collect()
+    }
+
+    /// Changes a state, and announces that to the app that `owner` belongs to.
+    pub(super) fn change(
+        &mut self,
+        subject: &Reference,
+        attribute: &str,
+        to: &str,
+        kind: EventKind,
+        owner: &Reference,
+        now: Timestamp,
+    ) -> Vec<Job> {
+        let before = self.catalog.set(subject, attribute, to);
+        let before = before.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
+        let app = match self.catalog.find(owner).and_then(|owner| owner.relationships.get("app")) {
+            Some(Relationship::One(app)) => app.id.clone(),
+            _ => return Vec::new(),
+        };
+        let event_id = self.ids.uuid();
+        let payload = sample::of(&kind).id(&event_id).subject_id(&subject.id).state(to).previous_state(&before).time(now).body();
+        let summary = format!("as asked: {before} → {to}");
+        self.announce(&app, Notice { kind, event_id, payload, summary }, now)
     }
 
     /// Records a ping of one webhook. None if there is no such webhook.

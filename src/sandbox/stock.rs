@@ -63,7 +63,7 @@ impl Stock<'_> {
                 "usesNonExemptEncryption": false,
             }),
         );
-        let resource = resource.one("app", app).one("preReleaseVersion", &pre_release);
+        let resource = resource.one("app", app).one("preReleaseVersion", &pre_release).many("betaGroups", &[]);
         self.catalog.add(resource.one("buildBetaDetail", &detail).one("buildUpload", &upload));
         let resource = Resource::new(
             detail.kind,

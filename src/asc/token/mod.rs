@@ -136,12 +136,12 @@ pub enum CredentialsError {
 }
 
 impl CredentialsError {
-    /// The key of the configuration that is to be mended.
+    /// The key of its section of the configuration that is to be mended.
     pub(super) fn key(&self) -> &'static str {
         match self {
-            Self::NoKeyId => "asc.key_id",
-            Self::NoIssuerId => "asc.issuer_id",
-            Self::NotPem | Self::LineBreaks | Self::OtherThing { .. } | Self::OtherKey { .. } | Self::Damaged => "asc.private_key",
+            Self::NoKeyId => "key_id",
+            Self::NoIssuerId => "issuer_id",
+            Self::NotPem | Self::LineBreaks | Self::OtherThing { .. } | Self::OtherKey { .. } | Self::Damaged => "private_key",
         }
     }
 }

@@ -48,11 +48,7 @@ impl<S: Send + Sync> FromRequest<S> for Sent {
 impl Sent {
     /// Reads what is to become a new resource of this type.
     pub(super) fn new_resource(&self, kind: &str) -> Result<Document, Errors> {
-        let essence = self.media_type.split(';').next().unwrap_or_default().trim();
-        if !matches!(essence, "application/json" | "application/vnd.api+json") {
-            return Err(ApiError::media_type().into());
-        }
-        let json: Value = serde_json::from_slice(&self.body).map_err(|error| ApiError::not_json(error.to_string()))?;
+        let json = self.json()?;
         let Some(Value::Object(data)) = json.get("data") else {
             return Err(ApiError::not_a_document("/data", "The member 'data' must be an object").into());
         };
@@ -75,6 +71,33 @@ impl Sent {
             return Ok(document);
         }
         Err(ApiError::wrong_id(format!("The id in the document must be '{id}', as in the path")).into())
+    }
+
+    /// Reads the ids of resources of this type that a relationship is to lead to as well.
+    pub(super) fn linkages(&self, kind: &str) -> Result<Vec<String>, Errors> {
+        let json = self.json()?;
+        let Some(Value::Array(data)) = json.get("data") else {
+            return Err(ApiError::not_a_document("/data", "The member 'data' must be a list").into());
+        };
+        let mut ids = Vec::new();
+        for (index, linkage) in data.iter().enumerate() {
+            match (linkage.get("type").and_then(Value::as_str), linkage.get("id").and_then(Value::as_str)) {
+                (Some(found), Some(id)) if found == kind => ids.push(id.to_owned()),
+                _ => {
+                    let detail = format!("Expected the type '{kind}' and an id");
+                    return Err(ApiError::not_a_document(&format!("/data/{index}"), detail).into());
+                }
+            }
+        }
+        Ok(ids)
+    }
+
+    fn json(&self) -> Result<Value, Errors> {
+        let essence = self.media_type.split(';').next().unwrap_or_default().trim();
+        if !matches!(essence, "application/json" | "application/vnd.api+json") {
+            return Err(ApiError::media_type().into());
+        }
+        Ok(serde_json::from_slice(&self.body).map_err(|error| ApiError::not_json(error.to_string()))?)
     }
 }
 

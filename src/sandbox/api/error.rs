@@ -10,7 +10,8 @@
 //! | 406 | (plain text) | the client takes no JSON |
 //! | 409 | `ENTITY_ERROR.…` | the request is a document, but what it asks for cannot be; `source.pointer` says where |
 //! | 415 | `UNSUPPORTED_MEDIA_TYPE` | the body is not declared to be JSON |
-//! | 422 | `ENTITY_UNPROCESSABLE` | the body is JSON, but no document |
+//! | 409 | `STATE_ERROR` | what it is about is not in a state in which that can be |
+//! | 422 | `ENTITY_UNPROCESSABLE` | the body is JSON, but no document; or what it asks for cannot be done to a build |
 //! | 429 | `RATE_LIMIT_EXCEEDED` | the hour's requests are spent |
 //! | 500 | `UNEXPECTED_ERROR` | on demand only |
 //!
@@ -145,6 +146,17 @@ impl ApiError {
     /// Something that is right in itself, but one too many.
     pub(super) fn one_too_many(detail: impl Into<String>) -> Self {
         Self::conflict("STATE_ERROR", detail)
+    }
+
+    /// Something that the resource is not in the right state for.
+    pub(super) fn wrong_state(detail: impl Into<String>) -> Self {
+        Self::conflict("STATE_ERROR", detail)
+    }
+
+    /// Something that is understood and cannot be done.
+    pub(super) fn unprocessable(detail: impl Into<String>) -> Self {
+        let title = "The request was understood and cannot be fulfilled";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "ENTITY_UNPROCESSABLE", title, detail)
     }
 
     pub(super) fn rate_limit() -> Self {

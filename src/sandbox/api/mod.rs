@@ -2,9 +2,11 @@
 //!
 //! Every request passes the same gate, in this order: does the client take JSON (406), has it a token (401), may it do this (403), has
 //! it requests left (429), does something go wrong on demand (429, 500). Only then is it looked at. Each call lives in the file of the
-//! resource that it answers with; `lookup` reads everything that is only read.
+//! resource that it answers with, or whose relationship it changes; `lookup` reads everything that is only read.
 
 mod answer;
+mod beta_group;
+mod beta_review;
 mod delivery;
 mod document;
 mod error;
@@ -12,6 +14,7 @@ mod lookup;
 mod marketplace;
 mod ping;
 mod query;
+mod release_request;
 mod webhook;
 
 use std::sync::Arc;
@@ -44,6 +47,9 @@ pub(super) fn routes(connect: &Arc<Connect>) -> Router<Arc<Connect>> {
         .route("/v1/webhookPings", post(ping::create))
         .route("/v1/marketplaceWebhooks", get(marketplace::list).post(marketplace::create))
         .route("/v1/marketplaceWebhooks/{id}", patch(marketplace::modify).delete(marketplace::delete))
+        .route("/v1/appStoreVersionReleaseRequests", post(release_request::create))
+        .route("/v1/betaAppReviewSubmissions", post(beta_review::create))
+        .route("/v1/builds/{id}/relationships/betaGroups", post(beta_group::add_build))
         .route("/v1/{kind}/{id}", get(lookup::one))
         .route("/v1/{kind}/{id}/{relationship}", get(lookup::related))
         .fallback(no_such_path)
@@ -114,7 +120,7 @@ async fn no_such_operation(method: Method, uri: Uri) -> ApiError {
     };
     let allowed = match resource {
         "webhooks" => "CREATE, DELETE, GET_INSTANCE, UPDATE",
-        "webhookDeliveries" | "webhookPings" => "CREATE",
+        "webhookDeliveries" | "webhookPings" | "appStoreVersionReleaseRequests" | "betaAppReviewSubmissions" => "CREATE",
         "marketplaceWebhooks" => "CREATE, DELETE, GET_COLLECTION, UPDATE",
         "apps" => "GET_COLLECTION, GET_INSTANCE",
         _ => "GET_INSTANCE",

@@ -15,6 +15,9 @@ const USUAL_LIMIT: usize = 50;
 /// The most that a page holds.
 const GREATEST_LIMIT: usize = 200;
 
+/// The most that is included under one name.
+const GREATEST_INCLUDED: usize = 50;
+
 /// The query parameters that a call takes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Parameters {
@@ -86,6 +89,11 @@ impl Query {
                     all_among(name, &chosen, fields)?;
                 }
                 self.fields.insert(kind.to_owned(), chosen);
+            }
+            // Of what is included Apple shows a part only. Nothing has as many here that it would show.
+            (_, Some(("limit", relationship))) if takes.include.contains(&relationship) => {
+                let limit = value.parse().ok().filter(|limit| (1..=GREATEST_INCLUDED).contains(limit));
+                limit.map(drop).ok_or_else(|| ApiError::invalid_parameter(name, value, "a number from 1 to 50"))?;
             }
             (_, Some(("filter", filter))) if takes.filters.contains(&filter) => {
                 self.filters.insert(filter.to_owned(), listed());

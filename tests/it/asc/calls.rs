@@ -47,10 +47,20 @@ fn apple(request: &Request) -> ResponseTemplate {
             json(201, one(r#"{ "type": "webhookDeliveries", "id": "d-2", "attributes": { "redelivery": true } }"#))
         }
         Some("POST /v1/webhookPings") => json(201, one(r#"{ "type": "webhookPings", "id": "p-1" }"#)),
+        Some("GET /v1/apps/{id}/betaGroups") => json(
+            200,
+            many(r#"{ "type": "betaGroups", "id": "g-1", "attributes": { "name": "Friends", "hasAccessToAllBuilds": false } }"#),
+        ),
+        Some("POST /v1/betaAppReviewSubmissions") => json(201, one(r#"{ "type": "betaAppReviewSubmissions", "id": "b-1" }"#)),
+        Some("POST /v1/appStoreVersionReleaseRequests") => {
+            json(201, one(r#"{ "type": "appStoreVersionReleaseRequests", "id": "r-1" }"#))
+        }
         Some("GET /v1/marketplaceWebhooks") => json(200, many(MARKETPLACE)),
         Some("POST /v1/marketplaceWebhooks") => json(201, one(MARKETPLACE)),
         Some("PATCH /v1/marketplaceWebhooks/{id}") => json(200, one(MARKETPLACE)),
-        Some("DELETE /v1/webhooks/{id}" | "DELETE /v1/marketplaceWebhooks/{id}") => ResponseTemplate::new(204),
+        Some(
+            "DELETE /v1/webhooks/{id}" | "DELETE /v1/marketplaceWebhooks/{id}" | "POST /v1/builds/{id}/relationships/betaGroups",
+        ) => ResponseTemplate::new(204),
         other => panic!("{other:?} is not answered: {}", request.url),
     }
 }
@@ -91,6 +101,10 @@ async fn make_every_call(client: &Client) -> Result<(), Error> {
     client.delivery_linkages("w-1")?.all().await?;
     client.redeliver("d-1").await?;
     client.ping("w-1").await?;
+    client.beta_groups("6450000001")?.all().await?;
+    client.add_build_to_groups("b-1", &["g-1".to_owned(), "g-2".to_owned()]).await?;
+    client.submit_for_beta_review("b-1").await?;
+    client.release_version("v-1").await?;
     client.marketplace_webhooks()?.all().await?;
     client.create_marketplace_webhook(&url, &secret).await?;
     client.change_marketplace_webhook("m-1", &MarketplaceWebhookChange::default()).await?;

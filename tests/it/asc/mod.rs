@@ -1,5 +1,6 @@
 //! The client of the App Store Connect API, against servers that answer as Apple documents, or as badly as servers do.
 
+mod actions;
 mod calls;
 mod deliveries;
 mod lookups;

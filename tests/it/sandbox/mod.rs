@@ -1,5 +1,6 @@
 //! The local App Store Connect, over real sockets.
 
+mod actions;
 mod answers;
 mod commands;
 mod faults;
