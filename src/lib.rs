@@ -26,7 +26,7 @@
 //! | for | see |
 //! |---|---|
 //! | what Apple says | [`event`], [`signature`] |
-//! | what is done about it | [`handler`], [`Handler`], [`worker`] |
+//! | what is done about it | [`handler`], [`Handler`], [`worker`], [`act`] |
 //! | what is kept | [`inbox`], [`inbox::Store`], [`vault`] |
 //! | the program, whole or in parts | [`App`], [`cli`], [`config`], [`server`], [`intake`] |
 //! | asking Apple, fetching back what was missed, webhooks as configured, a local App Store Connect | [`asc`], [`recovery`], [`registration`], [`sandbox`] |
@@ -49,6 +49,7 @@ pub mod inbox;
 pub mod vault;
 
 // What we do about it.
+pub mod act;
 pub mod handler;
 pub mod worker;
 

@@ -5,7 +5,7 @@
 use std::{fs, sync::Arc};
 
 use crate::{
-    asc,
+    act, asc,
     clock::{Clock, SystemClock},
     config::{self, Config, Enrich, Loaded, Order, Origins, Outline, Problem, Problems, Sources},
     handler::{
@@ -29,7 +29,12 @@ pub fn load(sources: &Sources, registry: &Registry) -> Result<Loaded, Problems> 
     // Whatever is wrong with outgoing requests, the rest can be judged without.
     if let Some(outgoing) = outgoing.or_else(|| Outgoing::new(None).ok()) {
         let clock = Arc::new(SystemClock::new());
-        found.extend(draft.asc.as_ref().and_then(|asc| ask_with(asc, &outgoing, origins, clock).err()));
+        let asked = draft.asc.as_ref().map(|asc| ask_with(asc, &outgoing, origins, clock.clone())).transpose();
+        let asc = asked.unwrap_or_else(|wrong| {
+            found.push(wrong);
+            None
+        });
+        let registry = act::register(registry.clone(), asc.map(Arc::new), clock);
         let workshop = Workshop { registry, origins, outgoing, voice: Voice::default() };
         found.extend(draft.outlines.iter().filter_map(|outline| workshop.build(outline).err()).flatten());
     }
@@ -42,8 +47,12 @@ pub fn load(sources: &Sources, registry: &Registry) -> Result<Loaded, Problems> 
 /// The problems, all of them.
 pub fn check(loaded: &Loaded, registry: &Registry) -> Result<(), Problems> {
     outgoing(&loaded.config.outgoing, &loaded.origins)?;
-    let found = [assemble(loaded, registry).map(drop), client(loaded, Arc::new(SystemClock::new())).map(drop)];
-    let problems: Vec<Problem> = found.into_iter().filter_map(Result::err).flat_map(|found| found.problems).collect();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let (asc, mut problems) = match client(loaded, Arc::clone(&clock)) {
+        Ok(asc) => (asc, Vec::new()),
+        Err(found) => (None, found.problems),
+    };
+    problems.extend(assemble(loaded, registry, asc, clock).err().into_iter().flat_map(|found| found.problems));
     if problems.is_empty() { Ok(()) } else { Err(Problems::from(problems)) }
 }
 
@@ -58,7 +67,8 @@ pub fn client(loaded: &Loaded, clock: Arc<dyn Clock>) -> Result<Option<Arc<asc::
 }
 
 fn ask_with(settings: &config::Asc, outgoing: &Outgoing, origins: &Origins, clock: Arc<dyn Clock>) -> Result<asc::Client, Problem> {
-    asc::Client::configured(settings, outgoing, clock).map_err(|error| origins.problem_text(&format!("asc.{}", error.key), error.reason, None))
+    asc::Client::configured(settings, outgoing, clock)
+        .map_err(|error| origins.problem_text(&format!("asc.{}", error.key), error.reason, None))
 }
 
 /// The configured handlers, built but not run: for looking at what they would do.
@@ -66,6 +76,8 @@ fn ask_with(settings: &config::Asc, outgoing: &Outgoing, origins: &Origins, cloc
 /// # Errors
 /// Everything that is wrong with them.
 pub fn handlers<'l>(loaded: &'l Loaded, registry: &Registry) -> Result<Vec<(&'l config::Handler, BoxHandler)>, Problems> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let registry = act::register(registry.clone(), client(loaded, Arc::clone(&clock))?, clock);
     Ok(build_all(loaded, registry)?.into_iter().map(|(handler, built, _)| (handler, built)).collect())
 }
 
@@ -74,18 +86,23 @@ pub fn voice(config: &Config) -> Voice {
     Voice { time_zone: config.messages.time_zone.clone(), times: config.messages.times.clone() }
 }
 
-/// The lanes and the routes of all handlers.
-pub(super) fn assemble(loaded: &Loaded, registry: &Registry) -> Result<(Vec<Lane>, Routes), Problems> {
-    let built = build_all(loaded, registry)?.into_iter();
+/// The lanes and the routes of all handlers, some of which may ask App Store Connect with the key of `[asc]`.
+pub(super) fn assemble(
+    loaded: &Loaded,
+    registry: &Registry,
+    asc: Option<Arc<asc::Client>>,
+    clock: Arc<dyn Clock>,
+) -> Result<(Vec<Lane>, Routes), Problems> {
+    let built = build_all(loaded, act::register(registry.clone(), asc, clock))?.into_iter();
     let parts = built.map(|(handler, built, when)| (lane(handler, built.clone(), when.clone()), route(handler, built, when)));
     let (lanes, routes) = parts.unzip();
     Ok((lanes, Routes::new(routes)))
 }
 
-fn build_all<'l>(
-    loaded: &'l Loaded,
-    registry: &Registry,
-) -> Result<Vec<(&'l config::Handler, BoxHandler, Option<When>)>, Problems> {
+/// A configured handler, what was built of it, and its condition.
+type Built<'l> = (&'l config::Handler, BoxHandler, Option<When>);
+
+fn build_all(loaded: &Loaded, registry: Registry) -> Result<Vec<Built<'_>>, Problems> {
     let origins = &loaded.origins;
     let outgoing = outgoing(&loaded.config.outgoing, origins)?;
     let workshop = Workshop { registry, origins, outgoing, voice: voice(&loaded.config) };
@@ -101,7 +118,7 @@ fn build_all<'l>(
 
 /// What all handlers are built with.
 struct Workshop<'w> {
-    registry: &'w Registry,
+    registry: Registry,
     origins: &'w Origins,
     outgoing: Outgoing,
     voice: Voice,

@@ -88,8 +88,8 @@ impl App {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, AppError> {
         let (config, shutdown, work) = (&loaded.config, Shutdown::new(), Arc::new(Notify::new()));
-        let (lanes, routes) = assemble(loaded, registry)?;
         let asc = client(loaded, Arc::clone(&clock))?;
+        let (lanes, routes) = assemble(loaded, registry, asc.clone(), Arc::clone(&clock))?;
         // The receiver keeps handles on its figures, so there must be something to record them.
         let figures = metrics::install()?;
         let intake = Arc::new(Intake::new(Arc::clone(&store), routes, Arc::clone(&clock), Arc::clone(&work)));
@@ -254,7 +254,7 @@ impl App {
     /// # Errors
     /// When a handler cannot be built; then nothing has changed.
     pub fn reload(&self, loaded: &Loaded, registry: &Registry) -> Result<Vec<Problem>, Problems> {
-        let (lanes, routes) = assemble(loaded, registry)?;
+        let (lanes, routes) = assemble(loaded, registry, self.asc.clone(), Arc::clone(&self.clock))?;
         self.keeper.check(loaded)?;
         let running = self.config.load();
         let waiting = running.waiting_for_restart(&loaded.config).into_iter();

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on fails; clippy sees that only in test functions"
 )]
 
+mod act;
 mod asc;
 mod cli;
 mod commands;
