@@ -162,7 +162,7 @@ impl Client {
                 // Whoever has trouble answering is not to be crowded.
                 self.pace.lull().await;
             }
-            self.turn().await;
+            self.turn(request.brief).await;
             let error = match self.attempt(&request, attempt).await {
                 // Of two tries to delete, the first worked and its answer was lost.
                 Err(Error::Refused { call, refusal })
@@ -192,8 +192,8 @@ impl Client {
         }
     }
 
-    async fn turn(&self) {
-        let turn = self.pace.turn();
+    async fn turn(&self, of_many: bool) {
+        let turn = async { if of_many { self.pace.turn_of_many().await } else { self.pace.turn().await } };
         tokio::pin!(turn);
         if tokio::time::timeout(LONG_WAIT, &mut turn).await.is_err() {
             let left = self.rate_limit().map(|limit| limit.remaining);

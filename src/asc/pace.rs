@@ -45,10 +45,12 @@ impl RateLimit {
     }
 }
 
-/// Hands out turns to ask, to one after the other in the order in which they come. Whoever goes away while waiting takes no turn.
+/// Hands out turns to ask, to one after the other in the order in which they come; but many who ask for little things wait in a queue of
+/// their own, of which only the first stands among the others. Whoever goes away while waiting takes no turn.
 #[derive(Debug)]
 pub(super) struct Pace {
     queue: tokio::sync::Mutex<()>,
+    queue_of_many: tokio::sync::Mutex<()>,
     interval: Duration,
     /// How far ahead of the interval one may be: what a burst amounts to.
     allowance: Duration,
@@ -71,6 +73,7 @@ impl Pace {
     pub(super) fn new(interval: Duration, burst: u32) -> Self {
         Self {
             queue: tokio::sync::Mutex::default(),
+            queue_of_many: tokio::sync::Mutex::default(),
             interval,
             allowance: interval * burst.saturating_sub(1),
             state: Mutex::default(),
@@ -86,14 +89,19 @@ impl Pace {
         }
     }
 
-    /// Waits until an interval has passed since the last turn, so that the next one uses up nothing of a burst.
+    /// Waits for a turn as one of many, and lets everybody else go first.
+    pub(super) async fn turn_of_many(&self) {
+        let _first_of_many = self.queue_of_many.lock().await;
+        self.turn().await;
+    }
+
+    /// Waits until an interval has passed since the last turn, so that the next one uses up nothing of a burst. Nobody takes a turn
+    /// meanwhile, or it might never end.
     pub(super) async fn lull(&self) {
-        loop {
-            let end = self.state().last.map(|last| last + self.interval);
-            match end.filter(|end| *end > Instant::now()) {
-                Some(end) => tokio::time::sleep_until(end).await,
-                None => return,
-            }
+        let _head_of_the_queue = self.queue.lock().await;
+        let last = self.state().last;
+        if let Some(last) = last {
+            tokio::time::sleep_until(last + self.interval).await;
         }
     }
 
@@ -161,6 +169,24 @@ mod tests {
             times.push(start.elapsed().as_millis());
         }
         times
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_one_of_many_lets_others_go_first() {
+        let pace = std::sync::Arc::new(Pace::new(Duration::from_secs(1), 1));
+        let mut many = tokio::task::JoinSet::new();
+        for _ in 0..50 {
+            let pace = std::sync::Arc::clone(&pace);
+            many.spawn(async move { pace.turn_of_many().await });
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let start = Instant::now();
+        pace.lull().await;
+        pace.turn().await;
+        assert!(start.elapsed() <= Duration::from_secs(4), "{:?}", start.elapsed());
+        assert!(std::iter::from_fn(|| many.try_join_next()).count() < 6);
+        many.join_all().await;
+        assert!(start.elapsed() >= Duration::from_secs(49), "everybody has had a turn of their own");
     }
 
     #[tokio::test(start_paused = true)]

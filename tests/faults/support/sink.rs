@@ -45,6 +45,7 @@ name = "{name}"
 kind = "forward"
 url = "http://{}/{name}"
 body = "raw"
+enrich = "off"
 allow_private = true
 concurrency = 32
 timeout = "10s"
