@@ -32,9 +32,10 @@ async fn a_webhook_from_its_creation_to_its_end() {
 #[tokio::test]
 async fn a_webhook_is_made_of_flags_and_a_secret_of_the_environment() {
     let scene = Scene::new().await;
-    let arguments = ["webhooks", "create", "--app", APP, "--url", "https://ci.example.com/apple", "--secret-env", "CI", "--json"];
+    let arguments =
+        ["webhooks", "create", "--app", APP, "--url", "https://ci.example.com/apple", "--secret-env", "MY_APP_SECRET", "--json"];
     let mut command = scene.place.command(&arguments);
-    let output = tokio::task::spawn_blocking(move || command.env("CI", SECRET).output().unwrap()).await.unwrap();
+    let output = tokio::task::spawn_blocking(move || command.env("MY_APP_SECRET", SECRET).output().unwrap()).await.unwrap();
     let made: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&made["name"], &made["url"]), (&json!("asc-webhooks"), &json!("https://ci.example.com/apple")));
     assert_eq!(made["events"].as_array().map(Vec::len), Some(12), "all, if nobody says which");
