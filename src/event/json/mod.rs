@@ -13,6 +13,8 @@
 mod reader;
 mod text;
 
+use memchr::memchr2;
+
 pub use self::reader::Malformed;
 use self::reader::Reader;
 pub(crate) use self::text::Text;
@@ -195,11 +197,11 @@ impl<'d> Iterator for Items<'d> {
 fn behind_string(text: &[u8], start: usize) -> Option<usize> {
     let mut at = start + 1;
     loop {
-        match text.get(at)? {
-            b'"' => return Some(at + 1),
-            b'\\' => at += 2,
-            _ => at += 1,
+        at += memchr2(b'"', b'\\', text.get(at..)?)?;
+        if text[at] == b'"' {
+            return Some(at + 1);
         }
+        at += 2;
     }
 }
 

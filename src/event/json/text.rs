@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 /// A string, as it is written between its quotes.
 #[derive(Clone, Copy)]
 pub(crate) struct Text<'d>(&'d [u8]);
@@ -16,7 +18,7 @@ impl<'d> Text<'d> {
 
     /// Whether this is the string `other`, however it is escaped.
     pub(crate) fn is(self, other: &str) -> bool {
-        self.0 == other.as_bytes() || (self.0.contains(&b'\\') && *self.exact() == *other.as_bytes())
+        self.0 == other.as_bytes() || (memchr(b'\\', self.0).is_some() && *self.exact() == *other.as_bytes())
     }
 
     /// The text. A lone surrogate and bytes that are not UTF-8 become U+FFFD.
@@ -37,7 +39,7 @@ impl<'d> Text<'d> {
     }
 
     fn unescaped(self, lone_surrogate: fn(u16) -> [u8; 3]) -> Cow<'d, [u8]> {
-        let Some(mut backslash) = self.0.iter().position(|byte| *byte == b'\\') else { return Cow::Borrowed(self.0) };
+        let Some(mut backslash) = memchr(b'\\', self.0) else { return Cow::Borrowed(self.0) };
         let mut plain = Vec::with_capacity(self.0.len());
         let mut rest = self.0;
         loop {
@@ -45,7 +47,7 @@ impl<'d> Text<'d> {
             rest = &rest[backslash..];
             let taken = unescape(rest, &mut plain, lone_surrogate);
             rest = &rest[taken..];
-            let Some(next) = rest.iter().position(|byte| *byte == b'\\') else { break };
+            let Some(next) = memchr(b'\\', rest) else { break };
             backslash = next;
         }
         plain.extend_from_slice(rest);
