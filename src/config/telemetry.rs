@@ -1,7 +1,7 @@
 //! `[telemetry]`: log lines.
 
 use toml::Value;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::{
     section::{Hint, Section, Setting},
@@ -13,7 +13,7 @@ const FORMATS: [(&str, LogFormat); 3] = [("auto", LogFormat::Auto), ("text", Log
 /// `[telemetry]`
 #[derive(Clone, Debug)]
 pub struct Telemetry {
-    /// Which log lines are written, in the syntax of `tracing-subscriber`'s `EnvFilter`.
+    /// Which log lines are written, in the syntax of `tracing-subscriber`'s `Targets`.
     pub log: String,
     /// How they are written.
     pub format: LogFormat,
@@ -48,9 +48,9 @@ impl Setting for Levels {
     fn read(value: &Value) -> Result<Self, Hint> {
         let given = text(value)?;
         // The filter takes a word that is no level for the name of a module.
-        let is_level = |word: &str| word.parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
+        let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
         let has_levels = given.split(',').all(|part| is_level(part.rsplit('=').next().unwrap_or(part).trim()));
-        if has_levels && EnvFilter::try_new(given).is_ok() {
+        if has_levels && given.parse::<Targets>().is_ok() {
             return Ok(Self(given.to_owned()));
         }
         Err(Some("write `info,asc_webhooks::worker=debug` for levels by module".to_owned()))

@@ -12,7 +12,12 @@ use std::{
     panic,
 };
 
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    filter::{LevelFilter, ParseError, Targets},
+    fmt,
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 use crate::config::{LogFormat, Telemetry};
 
@@ -27,12 +32,11 @@ pub const AUDIT: &str = "asc_webhooks::audit";
 /// # Errors
 /// When the filter cannot be read, or log lines are written already.
 pub fn init(config: &Telemetry) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(&config.log)
-        .map_err(|error| TelemetryError::Filter { filter: config.log.clone(), reason: error.to_string() })?;
-    let filter = match format!("{AUDIT}=info").parse() {
-        Ok(always) => filter.add_directive(always),
-        Err(_) => filter,
-    };
+    let filter: Targets = config
+        .log
+        .parse()
+        .map_err(|error: ParseError| TelemetryError::Filter { filter: config.log.clone(), reason: error.to_string() })?;
+    let filter = filter.with_target(AUDIT, LevelFilter::INFO);
     let lines = fmt::layer().with_writer(io::stderr);
     let registry = tracing_subscriber::registry().with(filter);
     let started = if is_json(config.format) {

@@ -342,7 +342,8 @@ fn the_context_of_the_image_has_all_that_is_compiled_in() {
         rules.map(|rule| root().join(rule.strip_prefix('!').expect("every other rule lets something in"))).collect();
 
     let manifest: toml::Table = fs::read_to_string(root().join("Cargo.toml")).unwrap().parse().unwrap();
-    let mut needed: Vec<_> = ["Cargo.toml", "Cargo.lock", "src/lib.rs", "src/main.rs"].map(|name| root().join(name)).into();
+    let mut needed: Vec<_> =
+        [".cargo", "Cargo.toml", "Cargo.lock", "src/lib.rs", "src/main.rs"].map(|name| root().join(name)).into();
     needed.push(root().join(manifest["package"]["readme"].as_str().unwrap()));
     for source in sources().iter().filter(|source| !source.is_test()) {
         let own: Vec<_> = source.text.lines().take(source.own_lines()).collect();
