@@ -28,6 +28,11 @@ pub struct ReceiptFilter {
     pub dispatch: Option<DispatchState>,
     /// With a dispatch to this handler (and, if both are given, in that state).
     pub handler: Option<String>,
+    /// With this text in an id, the kind, the state or what is known besides of what it is about; in ASCII, case does not count.
+    ///
+    /// For this every receipt is looked into, so one page looks only so far back: it may be short, or empty, and yet have a
+    /// [`next`](Page::next), where the search goes on.
+    pub text: Option<String>,
 }
 
 /// Which part of a list.

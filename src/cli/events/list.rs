@@ -33,13 +33,16 @@ pub(super) async fn run(config: &Config, store: &dyn Store, arguments: &Argument
     if arguments.format.json {
         return Ok(output::json(&page)?);
     }
-    if page.items.is_empty() {
-        output::talk("nothing is kept that matches");
-        return Ok(());
+    if !page.items.is_empty() {
+        output::line(table(&page.items))?;
     }
-    output::line(table(&page.items))?;
-    if let Some(next) = page.next {
-        output::talk(format_args!("there is more: add `--before {next}`"));
+    match page.next {
+        Some(next) if page.items.is_empty() => {
+            output::talk(format_args!("nothing matches down to number {next}: `--before {next}` looks further back"));
+        }
+        Some(next) => output::talk(format_args!("there is more: add `--before {next}`")),
+        None if page.items.is_empty() => output::talk("nothing is kept that matches"),
+        None => {}
     }
     Ok(())
 }

@@ -90,7 +90,10 @@ impl Store for Memory {
             .range(..end)
             .rev()
             .map(|(id, (receipt, _))| Listed { receipt: receipt.clone(), dispatches: state.dispatches_of(*id) })
-            .filter(|listed| meets(listed, filter))
+            .filter(|listed| {
+                let details = state.details.get(&listed.receipt.id.0).map(|(details, _)| details);
+                meets(listed, details, filter)
+            })
             .take(limit.saturating_add(1))
             .collect();
         let more = items.len() > limit;

@@ -202,13 +202,17 @@ impl Ledger {
         Ok(found)
     }
 
-    /// Whether the identity is known, and whether its event id is.
+    /// Whether the identity is known, and whether its event id is. For an event id never seen before, which is nearly every one, that
+    /// is one look into the table.
     fn look_up(&self, identity: &Identity) -> Result<(bool, bool)> {
-        self.connection
+        let known: u8 = self
+            .connection
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM identity WHERE event = ?1 AND content = ?2), EXISTS (SELECT 1 FROM identity WHERE event = ?1)",
+                "SELECT CASE WHEN EXISTS (SELECT 1 FROM identity WHERE event = ?1) \
+                 THEN 1 + EXISTS (SELECT 1 FROM identity WHERE event = ?1 AND content = ?2) ELSE 0 END",
             )?
-            .query_row(params![identity.event(), identity.content()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row(params![identity.event(), identity.content()], |row| row.get(0))?;
+        Ok((known == 2, known >= 1))
     }
 
     fn remember(&mut self, identity: &Identity) -> Result<()> {

@@ -2,7 +2,8 @@
 //!
 //! The table of receipts is narrow, so a list walks it from the newest down and stops when the page is full. What is rare would make
 //! that a long walk, so three filters are looked up first: times, receipts that are not an event, and states that few dispatches are in.
-//! What the counts know to be nowhere is not looked for at all.
+//! What the counts know to be nowhere is not looked for at all. A text could be anywhere; a page looks for it only so far back, and
+//! says where to go on.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Result, ToSql, params_from_iter};
@@ -16,20 +17,23 @@ use super::{
     reading::{FEW, count, dispatches_of},
 };
 
+/// How many receipts one page looks into for a text.
+const LOOKED_INTO: i64 = 10_000;
+
 /// See [`super::super::Store::receipts`].
 pub(super) fn receipts(connection: &Connection, filter: &ReceiptFilter, page: PageRequest) -> Result<Page> {
     let limit = page.limit.max(1);
     let Some(conditions) = Conditions::of(connection, filter, page.before)? else {
         return Ok(Page { items: Vec::new(), next: None });
     };
-    let Conditions { sql, mut values } = conditions;
+    let Conditions { sql, mut values, looked_to } = conditions;
     values.push(Box::new(count(limit.saturating_add(1))));
     let query = format!("SELECT id FROM receipt r WHERE {} ORDER BY id DESC LIMIT ?", sql.join(" AND "));
     let mut ids: Vec<i64> =
         connection.prepare_cached(&query)?.query_map(params_from_iter(values), |row| row.get(0))?.collect::<Result<_>>()?;
     let more = ids.len() > limit;
     ids.truncate(limit);
-    let next = ids.last().filter(|_| more).map(|&id| ReceiptId(id));
+    let next = if more { ids.last().copied() } else { looked_to.filter(|&number| number > 1) }.map(ReceiptId);
     let items = ids.into_iter().map(|id| listed(connection, id)).collect::<Result<_>>()?;
     Ok(Page { items, next })
 }
@@ -61,12 +65,14 @@ fn listed(connection: &Connection, id: i64) -> Result<Listed> {
 struct Conditions {
     sql: Vec<&'static str>,
     values: Vec<Box<dyn ToSql>>,
+    /// The number down to which a text is looked for; none if no text is.
+    looked_to: Option<i64>,
 }
 
 impl Conditions {
     /// The conditions of a filter; none if the store has never heard one of its words, so that nothing can meet it.
     fn of(connection: &Connection, filter: &ReceiptFilter, before: Option<ReceiptId>) -> Result<Option<Self>> {
-        let mut conditions = Self { sql: Vec::new(), values: Vec::new() };
+        let mut conditions = Self { sql: Vec::new(), values: Vec::new(), looked_to: None };
         conditions.add("r.id < ?", before.map_or(i64::MAX, |before| before.0));
         if let Some(endpoint) = &filter.endpoint {
             let Some(endpoint) = number_of(connection, endpoint)? else { return Ok(None) };
@@ -97,6 +103,9 @@ impl Conditions {
             conditions
                 .add("r.id <= (SELECT max(id) FROM receipt INDEXED BY receipt_received WHERE received_at < ?)", micros(until));
         }
+        if let Some(text) = &filter.text {
+            conditions.text(connection, text, before)?;
+        }
         if filter.unparsed {
             conditions.sql.push("r.reason IS NOT NULL");
         }
@@ -115,6 +124,21 @@ impl Conditions {
     fn add(&mut self, sql: &'static str, value: impl ToSql + 'static) {
         self.sql.push(sql);
         self.values.push(Box::new(value));
+    }
+
+    fn text(&mut self, connection: &Connection, text: &str, before: Option<ReceiptId>) -> Result<()> {
+        const ANYWHERE: &str = "(instr(lower(r.event_id), ?) OR instr(lower(r.subject_id), ?) \
+             OR r.kind IN (SELECT id FROM name WHERE instr(lower(name), ?)) OR r.state IN (SELECT id FROM name WHERE instr(lower(name), ?)) \
+             OR EXISTS (SELECT 1 FROM details d WHERE d.receipt = r.id AND instr(lower(CAST(d.json AS TEXT)), ?)))";
+        let newest: i64 = connection.query_row("SELECT coalesce(max(id), 0) FROM receipt", [], |row| row.get(0))?;
+        let begin = before.map_or(i64::MAX, |before| before.0).min(newest.saturating_add(1));
+        let looked_to = begin.saturating_sub(LOOKED_INTO);
+        self.add("r.id >= ?", looked_to);
+        self.looked_to = Some(looked_to);
+        self.sql.push(ANYWHERE);
+        let text = text.to_ascii_lowercase();
+        self.values.extend(std::iter::repeat_with(|| Box::new(text.clone()) as Box<dyn ToSql>).take(ANYWHERE.matches('?').count()));
+        Ok(())
     }
 
     /// `false` if none of the kinds was ever heard of.

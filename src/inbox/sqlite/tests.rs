@@ -157,6 +157,30 @@ fn the_sabotaged_store_says_what_it_is() {
     assert_eq!((synchronous(&options), synchronous(&options.clone().synchronous_normal())), (2, 1));
 }
 
+/// Receipts without a number between them stand for many that do not have the text.
+#[tokio::test]
+async fn a_text_is_looked_for_a_part_at_a_time_until_it_is_found() {
+    let Fresh { store, _home } = fresh();
+    store.accept(arrival(7, 0)).await.unwrap();
+    rusqlite::Connection::open(&store.path)
+        .unwrap()
+        .execute("UPDATE sqlite_sequence SET seq = 30000 WHERE name = 'receipt'", [])
+        .unwrap();
+    store.accept(arrival(8, 0)).await.unwrap();
+    let filter = ReceiptFilter { text: Some("7".to_owned()), ..ReceiptFilter::default() };
+    let mut page = PageRequest { before: None, limit: 10 };
+    let mut looked = Vec::new();
+    loop {
+        let Page { items, next } = store.receipts(&filter, page).await.unwrap();
+        looked.push((items.iter().map(|listed| listed.receipt.id.0).collect::<Vec<_>>(), next.map(|next| next.0)));
+        page.before = next;
+        if next.is_none() {
+            break;
+        }
+    }
+    assert_eq!(looked, [(vec![], Some(20_002)), (vec![], Some(10_002)), (vec![], Some(2)), (vec![1], None)]);
+}
+
 /// A million receipts must not be walked for the words of one message.
 #[test]
 fn what_happened_to_a_subject_before_is_found_by_its_index() {

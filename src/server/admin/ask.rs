@@ -78,8 +78,10 @@ impl Fields {
 }
 
 /// The names that [`filter`] and [`page`] know.
-pub(super) const OF_LISTS: &[&str] =
-    &["endpoint", "kind", "event_id", "subject", "state", "since", "until", "unparsed", "dispatch", "handler", "limit", "before"];
+pub(super) const OF_LISTS: &[&str] = &[
+    "endpoint", "kind", "event_id", "subject", "text", "state", "since", "until", "unparsed", "dispatch", "handler", "limit",
+    "before",
+];
 
 /// Which receipts are asked for.
 pub(super) fn filter(fields: &Fields, now: Timestamp) -> Result<ReceiptFilter, Problem> {
@@ -105,6 +107,7 @@ pub(super) fn filter(fields: &Fields, now: Timestamp) -> Result<ReceiptFilter, P
         unparsed: fields.read("unparsed", "`true` or `false`")?.unwrap_or_default(),
         dispatch: dispatch.transpose()?,
         handler: text("handler"),
+        text: text("text"),
     })
 }
 

@@ -44,6 +44,11 @@ pub(super) const RECEIPTS: Operation = Operation {
         parameter("kind", "Kinds", "Of this kind, in either of Apple's spellings; may be repeated."),
         parameter("event_id", "Text", "With this event id."),
         parameter("subject", "Text", "About the subject with this id."),
+        parameter(
+            "text",
+            "Text",
+            "With this text in an id, the kind, the state or the details. Such a page looks only so far back: it may be short, or empty, and yet have a `next`.",
+        ),
         parameter("state", "Text", "In this state."),
         parameter("since", "Moment", "Received at or after this time, or this long ago."),
         parameter("until", "Moment", "Received before this time, or this long ago."),

@@ -179,6 +179,7 @@ async fn each_filter_finds_its_own(store: Arc<dyn Store>) {
     accept(&*store, &Letter { state: "REJECTED", received_at: 1_200, ..Letter::new(3) }).await;
     accept(&*store, &Letter { kind: "somethingNew", received_at: 1_300, owed: vec![("chat", false)], ..Letter::new(4) }).await;
     new_receipt(store.accept(arrival("app", "no event", &[("log", false)], 1_400)).await.unwrap());
+    assert!(store.keep_details(ReceiptId(1), br#"{"app":{"name":"My App"}}"#.to_vec().into(), Vec::new()).await.unwrap());
     let claimed = claim(&*store, "log", 2, 1_100).await;
     assert!(finish(&*store, claimed[0].lease, Verdict::Done).await);
     assert!(finish(&*store, claimed[1].lease, dead()).await);
@@ -195,6 +196,14 @@ async fn each_filter_finds_its_own(store: Arc<dyn Store>) {
         (ReceiptFilter { event_id: some("event-3"), ..all.clone() }, vec![3]),
         (ReceiptFilter { subject_id: some("version-2"), ..all.clone() }, vec![2]),
         (ReceiptFilter { state: some("REJECTED"), ..all.clone() }, vec![3]),
+        (ReceiptFilter { text: some("EVENT-2"), ..all.clone() }, vec![2]),
+        (ReceiptFilter { text: some("version-"), ..all.clone() }, vec![4, 3, 2, 1]),
+        (ReceiptFilter { text: some("rejec"), ..all.clone() }, vec![3]),
+        (ReceiptFilter { text: some("thingnew"), ..all.clone() }, vec![4]),
+        (ReceiptFilter { text: some("my app"), ..all.clone() }, vec![1]),
+        (ReceiptFilter { text: some("100%"), ..all.clone() }, vec![]),
+        (ReceiptFilter { text: some("_"), ..all.clone() }, vec![4, 2, 1]),
+        (ReceiptFilter { text: some("app"), endpoint: some("other"), ..all.clone() }, vec![2]),
         (ReceiptFilter { since: Some(at(1_300)), ..all.clone() }, vec![5, 4]),
         (ReceiptFilter { until: Some(at(1_300)), ..all.clone() }, vec![3, 2, 1]),
         (ReceiptFilter { since: Some(at(9_000)), ..all.clone() }, vec![]),
