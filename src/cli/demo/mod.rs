@@ -33,6 +33,7 @@ use crate::{
     config::{self, Flag, Loaded, Sources},
     http_client::{Outgoing, Reach},
     sandbox::{Drive, Running, Sandbox, Scenario, Settings, StepTaken},
+    secret::Secret,
     shutdown::Shutdown,
     telemetry,
 };
@@ -110,7 +111,7 @@ impl Scene {
         if is_new {
             sandbox::key::write(&key, sandbox.team_key())?;
         }
-        place.make_secret()?;
+        place.make_secrets()?;
         let (free, admin) = two_free_addresses()?;
         let [harbor, ..] = sandbox.apps() else { return Err(Failure::new("the sandbox has no app")) };
         let listen = arguments.listen.unwrap_or(free);
@@ -198,14 +199,16 @@ impl Scene {
     fn introduction(&self) -> Result<String, url::ParseError> {
         let config = &self.loaded.config;
         let at = |address, path| healthcheck::at(address, path).map(String::from);
-        let metrics = config.admin.listen.map(|admin| at(admin, "/metrics")).transpose()?.unwrap_or_default();
+        let operator = config.admin.listen.map(|admin| at(admin, "/")).transpose()?.unwrap_or_default();
+        // Made for this demo alone, on loopback, and gone with it.
+        let token = config.admin.token.as_ref().map(Secret::expose).unwrap_or_default();
         Ok(format!(
             "\
 A local App Store Connect and a server are running on this machine, and nothing leaves it.
 
   App Store Connect  {page}/   (a page with buttons)
   the server         {server}
-  its metrics        {metrics}
+  its page           {operator}   (log in with {token})
   its configuration  {file}
 
 A version of the app Harbor now goes through review. App Store Connect notifies the server of each step, signed; the server verifies

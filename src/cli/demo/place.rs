@@ -55,13 +55,19 @@ impl Place {
         self.folder.join("harbor.secret")
     }
 
-    /// Makes the endpoint's secret, unless an earlier demo has left one here.
-    pub(super) fn make_secret(&self) -> Outcome {
-        let file = self.secret();
-        match files::create(&file, CONFIDENTIAL, &format!("{}\n", Secret::generate()?.expose())) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(cannot_write(&file, &error)),
-            _ => Ok(()),
+    fn token(&self) -> PathBuf {
+        self.folder.join("admin.token")
+    }
+
+    /// Makes the endpoint's secret and the operator's token, unless an earlier demo has left them here.
+    pub(super) fn make_secrets(&self) -> Outcome {
+        for file in [self.secret(), self.token()] {
+            match files::create(&file, CONFIDENTIAL, &format!("{}\n", Secret::generate()?.expose())) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(cannot_write(&file, &error)),
+                _ => {}
+            }
         }
+        Ok(())
     }
 
     /// Writes the configuration, over that of an earlier demo.
@@ -75,6 +81,7 @@ listen = {listen}
 
 [admin]
 listen = {admin}
+token = {{ file = {token} }}
 
 [store]
 url = {store}
@@ -96,6 +103,7 @@ enrich = \"off\"
 ",
             listen = quoted(listen),
             admin = quoted(admin),
+            token = quoted(&self.token().to_string_lossy()),
             app = quoted(app),
             store = quoted(&format!("sqlite:{}", self.folder.join("demo.db").display())),
             secret = quoted(&self.secret().to_string_lossy()),

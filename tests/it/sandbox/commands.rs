@@ -162,6 +162,8 @@ fn the_demo_delivers_keeps_and_handles_every_event() {
         );
         assert_eq!(lines[11], "9 events happened: 9 delivered, 9 kept, 9 handled");
         assert!(talk.contains("data/demo.toml"), "{talk}");
+        let token = fs::read_to_string(folder.path().join("data/admin.token")).unwrap();
+        assert!(talk.contains(&format!("log in with {})", token.trim())), "{talk}");
 
         let list = json(&check(folder.path(), &["events", "list", "--json", "--config", "data/demo.toml"], 0));
         let items = list["items"].as_array().unwrap();
