@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Number, Value as Plain};
 
 use super::{
-    Event, FamilyName,
+    Event, FamilyName, Payload,
     json::{Json, Shape, Value},
     kind::EventKind,
 };
@@ -16,13 +16,17 @@ use super::{
 const DEEPEST: usize = 64;
 
 impl Event {
-    /// The attributes of the notification, as an object; an empty one if it has none.
+    /// The attributes of the notification, as an object; an empty one if it has none. Of a notification of Xcode Cloud: the whole of it.
     ///
     /// What JSON readers in common use could not take is given as text: numbers out of their range, and what is nested deeper than
     /// 64 levels.
     pub fn attributes(&self) -> Plain {
         let attributes = Json::read(&self.raw).ok().and_then(|json| {
-            let attributes = json.root().member("data")?.member("attributes")?;
+            let attributes = match &self.payload {
+                // A notification of Xcode Cloud has them apart, by resource: it is all one.
+                Payload::XcodeCloud(_) => json.root(),
+                _ => json.root().member("data")?.member("attributes")?,
+            };
             attributes.members().is_some().then(|| plain(attributes, DEEPEST))
         });
         attributes.unwrap_or_else(|| Plain::Object(Map::new()))
@@ -108,7 +112,7 @@ mod tests {
         let documents = families.by_ref().map(|family| {
             let of_family = KindPattern::parse(family.as_str()).unwrap();
             let kind = EventKind::ALL.iter().find(|kind| of_family.matches(kind)).unwrap();
-            Event::parse(sample::of(kind).body()).unwrap()
+            sample::of(kind).event().unwrap()
         });
         insta::assert_json_snapshot!(documents.collect::<Vec<_>>());
     }

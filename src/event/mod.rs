@@ -17,6 +17,8 @@
 //! # Ok::<(), asc_webhooks::event::NotAnEvent>(())
 //! ```
 //!
+//! Xcode Cloud's notifications look different and are signed by nobody; [`Event::parse_xcode_cloud`] reads those, and only those.
+//!
 //! Nothing here does I/O or reads a clock. How an event is made the same as another is not said here, but in `inbox::identity`.
 
 mod alternative_distribution;
@@ -38,6 +40,7 @@ mod ping;
 pub mod sample;
 mod state;
 mod subject;
+mod xcode_cloud;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -59,9 +62,10 @@ pub use self::{
     sample::Sample,
     state::{
         AppVersionState, BackgroundAssetVersionAppStoreReleaseState, BackgroundAssetVersionExternalBetaReleaseState,
-        BackgroundAssetVersionState, BuildUploadState, Change, ExternalBetaState,
+        BackgroundAssetVersionState, BuildRunProgress, BuildRunResult, BuildUploadState, Change, ExternalBetaState,
     },
     subject::Subject,
+    xcode_cloud::{BuildAction, BuildRun, Commit, GitReference, IssueCounts, PullRequest, XcodeCloud},
 };
 use self::{
     canonical::canonical,
@@ -75,7 +79,8 @@ use self::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Event {
-    /// Apple's id of the event, `data.id`. A notification without one gets an id made from its content.
+    /// Apple's id of the event, `data.id`. A notification without one gets an id made from its content, and one of Xcode Cloud an id
+    /// made of the build's and of what happened to it.
     pub id: String,
     /// What kind of event it is.
     pub kind: EventKind,
@@ -90,7 +95,7 @@ pub struct Event {
     raw: Bytes,
 }
 
-/// Why authentic bytes are not an event.
+/// Why bytes that were let in are not an event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotAnEvent {
@@ -112,6 +117,12 @@ pub enum NotAnEvent {
     /// `data.type` is not a string.
     #[error("expected `data.type` to be a string, found {found}")]
     NoType {
+        /// What it is.
+        found: &'static str,
+    },
+    /// A notification of Xcode Cloud does not say what happened.
+    #[error("expected `metadata.attributes.eventType` to be a string, found {found}")]
+    NoEventType {
         /// What it is.
         found: &'static str,
     },
@@ -169,6 +180,7 @@ impl Event {
         match &self.payload {
             Payload::AlternativeDistribution(distribution) => distribution.app_id.as_deref(),
             Payload::Marketplace(marketplace) => marketplace.app_id.as_deref(),
+            Payload::XcodeCloud(build) => build.app_id.as_deref(),
             _ => None,
         }
     }

@@ -20,7 +20,7 @@ use super::kind::{EventKind, FamilyName};
 /// # Patterns
 /// - a kind in either of Apple's spellings: `buildUploadStateUpdated`, `BUILD_UPLOAD_STATE_UPDATED`;
 /// - a family: `app_version`, `build_upload`, `build_beta_detail`, `beta_feedback`, `background_asset`, `alternative_distribution`,
-///   `marketplace`, `ping`, `unknown`;
+///   `marketplace`, `ping`, `xcode_cloud`, `unknown`;
 /// - the beginning of a kind, then `*`: `background*`; so `*` alone chooses every kind, unknown ones included;
 /// - `type:` before a kind, or the beginning of one, that this version does not know: `type:reviewSubmissionStateUpdated`.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -66,6 +66,22 @@ impl KindPattern {
             Choice::Family(family) => kind.family() == *family,
             Choice::Prefix(prefix) => {
                 kind.as_str().starts_with(prefix) || kind.subscription().is_some_and(|name| name.starts_with(prefix))
+            }
+        }
+    }
+
+    /// Whether whoever wrote the pattern thought of this family: it chooses kinds of this family, and of no other that is known.
+    pub fn names(&self, family: FamilyName) -> bool {
+        match &self.choice {
+            Choice::Kind(kind) => kind.family() == family,
+            Choice::Family(named) => *named == family,
+            Choice::Prefix(prefix) => {
+                let mut known = EventKind::ALL.iter().filter(|kind| self.matches(kind)).peekable();
+                if known.peek().is_none() {
+                    EventKind::from(&**prefix).family() == family
+                } else {
+                    known.all(|kind| kind.family() == family)
+                }
             }
         }
     }
@@ -173,6 +189,20 @@ mod tests {
         check("type:reviewSubmissionStateUpdated", &["reviewSubmissionStateUpdated"], &["reviewSubmissionStateCreated"]);
         check("type:review*", &["reviewSubmissionStateUpdated"], &["webhookPingCreated"]);
         check("type:app_version", &["app_version"], &["appStoreVersionAppVersionStateUpdated"]);
+    }
+
+    #[test]
+    fn a_family_is_named_or_only_chosen_among_others() {
+        let names = |pattern: &str, family| KindPattern::parse(pattern).unwrap().names(family);
+        for pattern in
+            ["xcode_cloud", "xcodeCloudBuildStarted", "xcodeCloud*", "x*", "type:xcodeCloudBuildPaused", "type:xcodeCloudT*"]
+        {
+            assert!(names(pattern, FamilyName::XcodeCloud), "{pattern}");
+        }
+        for pattern in ["*", "type:*", "type:y*", "build_upload", "type:xcode", "AppUnavailable"] {
+            assert!(!names(pattern, FamilyName::XcodeCloud), "{pattern}");
+        }
+        assert!(names("beta*", FamilyName::BetaFeedback) && !names("b*", FamilyName::BetaFeedback));
     }
 
     #[test]

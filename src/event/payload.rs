@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{
     AlternativeDistribution, AppVersion, BackgroundAsset, BetaFeedback, BuildBetaDetail, BuildUpload, Marketplace, Ping,
+    XcodeCloud,
     data::Data,
     kind::{EventKind, FamilyName},
     state::Change,
@@ -29,6 +30,8 @@ pub enum Payload {
     Marketplace(Marketplace),
     /// A test of the webhook.
     Ping(Ping),
+    /// Something happened to a build of Xcode Cloud. Nobody signed it.
+    XcodeCloud(XcodeCloud),
     /// An event that this version does not know.
     Unknown(Unknown),
 }
@@ -85,7 +88,7 @@ macro_rules! families {
     )*};
 }
 
-families! { AppVersion BuildUpload BuildBetaDetail BetaFeedback BackgroundAsset AlternativeDistribution Marketplace Ping Unknown }
+families! { AppVersion BuildUpload BuildBetaDetail BetaFeedback BackgroundAsset AlternativeDistribution Marketplace Ping XcodeCloud Unknown }
 
 impl Payload {
     /// The family that it belongs to.
@@ -99,6 +102,7 @@ impl Payload {
             Self::AlternativeDistribution(_) => FamilyName::AlternativeDistribution,
             Self::Marketplace(_) => FamilyName::Marketplace,
             Self::Ping(_) => FamilyName::Ping,
+            Self::XcodeCloud(_) => FamilyName::XcodeCloud,
             Self::Unknown(_) => FamilyName::Unknown,
         }
     }
@@ -112,6 +116,7 @@ impl Payload {
             Self::BackgroundAsset(BackgroundAsset::State(change)) => words(change),
             Self::BackgroundAsset(BackgroundAsset::ExternalBetaState(change)) => words(change),
             Self::BackgroundAsset(BackgroundAsset::AppStoreState(change)) => words(change),
+            Self::XcodeCloud(build) => Change { from: None, to: build.state() },
             Self::Unknown(Unknown { change, .. }) => words(change),
             Self::BackgroundAsset(BackgroundAsset::InternalBeta)
             | Self::BetaFeedback(_)
@@ -150,6 +155,11 @@ impl Payload {
             EventKind::AppVersionsUnavailable => Self::Marketplace(Marketplace::versions_unavailable(data)),
             EventKind::AppUnavailable => Self::Marketplace(Marketplace::app_unavailable(data)),
             EventKind::WebhookPingCreated => Self::Ping(Ping {}),
+            // App Store Connect tells of no such kind; if it ever should, it says as much of the build as can be read.
+            EventKind::XcodeCloudBuildCreated | EventKind::XcodeCloudBuildStarted | EventKind::XcodeCloudBuildCompleted => {
+                Self::XcodeCloud(XcodeCloud::read(data.value))
+            }
+            EventKind::_Custom(_) if kind.family() == FamilyName::XcodeCloud => Self::XcodeCloud(XcodeCloud::read(data.value)),
             EventKind::_Custom(_) if Ping::is_told_by(kind, data) => Self::Ping(Ping {}),
             EventKind::_Custom(_) => Self::Unknown(Unknown { change: any_change(data), data: raw.slice(data.value.range()) }),
         }

@@ -192,6 +192,36 @@ states! {
 }
 
 states! {
+    /// How far a build of Xcode Cloud is
+    /// ([`CiExecutionProgress`](https://developer.apple.com/documentation/appstoreconnectapi/ciexecutionprogress)).
+    BuildRunProgress {
+        /// It waits for its turn.
+        Pending = "PENDING",
+        /// It is being done.
+        Running = "RUNNING",
+        /// It has ended.
+        Complete = "COMPLETE",
+    }
+}
+
+states! {
+    /// How a build of Xcode Cloud, or one of its actions, ended
+    /// ([`CiCompletionStatus`](https://developer.apple.com/documentation/appstoreconnectapi/cicompletionstatus)).
+    BuildRunResult {
+        /// All went well.
+        Succeeded = "SUCCEEDED",
+        /// The code is at fault: it does not compile, or a test failed.
+        Failed = "FAILED",
+        /// Xcode Cloud could not do it.
+        Errored = "ERRORED",
+        /// Somebody, or a newer build, called it off.
+        Canceled = "CANCELED",
+        /// It was not done.
+        Skipped = "SKIPPED",
+    }
+}
+
+states! {
     /// The state of a version of a background asset on the App Store.
     BackgroundAssetVersionAppStoreReleaseState {
         /// The developer is preparing it.

@@ -112,7 +112,7 @@ fn said_by_default(config: &Config, arguments: &Arguments) -> Vec<Said> {
 
 /// Goes through the samples that are asked for.
 fn each(arguments: &Arguments, mut tell: impl FnMut(&Told<'_>)) {
-    let samples = sample::every().filter_map(|sample| Event::parse(sample.time(HAPPENED).body()).ok());
+    let samples = sample::every().filter_map(|sample| sample.time(HAPPENED).event().ok());
     for event in samples.filter(|event| arguments.kind.as_ref().is_none_or(|pattern| pattern.matches(&event.kind))) {
         let details = details::sample::of(&event);
         tell(&Told { since: HAPPENED.checked_sub(LASTED).ok(), ..Told::sample(&event, &details) });

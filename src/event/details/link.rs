@@ -32,6 +32,15 @@ impl Details {
     }
 }
 
+impl Event {
+    /// The page that the event itself names: that of a build of Xcode Cloud. Of other events only [`Details`] know it.
+    pub fn link(&self) -> Option<String> {
+        let Payload::XcodeCloud(build) = &self.payload else { return None };
+        let (app, run) = (segment(build.app_id.as_deref()?)?, segment(&self.subject.as_ref()?.id)?);
+        Some(format!("{WEBSITE}/{app}/ci/builds/{run}"))
+    }
+}
+
 /// Whether a version in this state is the one that people can have.
 fn is_on_the_shelf(state: Option<&AppVersionState>) -> bool {
     matches!(state, Some(AppVersionState::ReadyForDistribution | AppVersionState::ReplacedWithNewVersion))

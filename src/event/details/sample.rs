@@ -48,7 +48,8 @@ pub fn of(event: &Event) -> Details {
         Payload::AlternativeDistribution(_) | Payload::Marketplace(_) => {
             details.package = Some(Package { id: text("p1"), version: text("2.3"), ..Package::default() });
         }
-        Payload::Ping(_) | Payload::Unknown(_) => details = Details::default(),
+        // Of builds of Xcode Cloud, App Store Connect is not asked.
+        Payload::Ping(_) | Payload::XcodeCloud(_) | Payload::Unknown(_) => details = Details::default(),
     }
     details.link = details.link_to(event);
     details

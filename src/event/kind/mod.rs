@@ -45,9 +45,18 @@ pub enum EventKind {
     AppVersionsUnavailable,
     /// An app is no longer available; to a marketplace webhook.
     AppUnavailable,
+    /// Xcode Cloud created a build; to a webhook of Xcode Cloud, which nobody signs.
+    XcodeCloudBuildCreated,
+    /// Xcode Cloud started a build.
+    XcodeCloudBuildStarted,
+    /// Xcode Cloud completed a build, well or not.
+    XcodeCloudBuildCompleted,
     #[doc(hidden)]
     _Custom(Custom),
 }
+
+/// What the name of every kind begins with that Xcode Cloud tells of.
+pub(super) const XCODE_CLOUD: &str = "xcodeCloud";
 
 /// A word of Apple's that this version does not know.
 #[doc(hidden)]
@@ -83,9 +92,13 @@ impl EventKind {
         Self::AlternativeDistributionPackageVersionAvailable,
         Self::AppVersionsUnavailable,
         Self::AppUnavailable,
+        Self::XcodeCloudBuildCreated,
+        Self::XcodeCloudBuildStarted,
+        Self::XcodeCloudBuildCompleted,
     ];
 
-    /// The kind as it stands in `data.type` of a notification.
+    /// The kind as it stands in `data.type` of a notification. Xcode Cloud's have a name of ours: its `BUILD_CREATED` is
+    /// `xcodeCloudBuildCreated`.
     pub fn as_str(&self) -> &str {
         match self {
             Self::AppStoreVersionAppVersionStateUpdated => "appStoreVersionAppVersionStateUpdated",
@@ -104,6 +117,9 @@ impl EventKind {
             Self::AlternativeDistributionPackageVersionAvailable => "AlternativeDistributionPackageVersionAvailable",
             Self::AppVersionsUnavailable => "AppVersionsUnavailable",
             Self::AppUnavailable => "AppUnavailable",
+            Self::XcodeCloudBuildCreated => "xcodeCloudBuildCreated",
+            Self::XcodeCloudBuildStarted => "xcodeCloudBuildStarted",
+            Self::XcodeCloudBuildCompleted => "xcodeCloudBuildCompleted",
             Self::_Custom(word) => word.as_str(),
         }
     }
@@ -131,12 +147,15 @@ impl EventKind {
             | Self::AlternativeDistributionPackageVersionAvailable
             | Self::AppVersionsUnavailable
             | Self::AppUnavailable
+            | Self::XcodeCloudBuildCreated
+            | Self::XcodeCloudBuildStarted
+            | Self::XcodeCloudBuildCompleted
             | Self::_Custom(_) => return None,
         })
     }
 
     /// The family that the kind belongs to. A kind whose name starts with `webhookPing` is a ping even if it is not known, because
-    /// Apple does not document what a ping is called.
+    /// Apple does not document what a ping is called; one that Xcode Cloud alone can tell of is Xcode Cloud's.
     pub fn family(&self) -> FamilyName {
         match self {
             Self::AppStoreVersionAppVersionStateUpdated => FamilyName::AppVersion,
@@ -154,7 +173,9 @@ impl EventKind {
                 FamilyName::Marketplace
             }
             Self::WebhookPingCreated => FamilyName::Ping,
+            Self::XcodeCloudBuildCreated | Self::XcodeCloudBuildStarted | Self::XcodeCloudBuildCompleted => FamilyName::XcodeCloud,
             Self::_Custom(word) if word.as_str().starts_with("webhookPing") => FamilyName::Ping,
+            Self::_Custom(word) if word.as_str().starts_with(XCODE_CLOUD) => FamilyName::XcodeCloud,
             Self::_Custom(_) => FamilyName::Unknown,
         }
     }
@@ -218,13 +239,15 @@ pub enum FamilyName {
     Marketplace,
     /// [`Ping`](super::Ping).
     Ping,
+    /// [`XcodeCloud`](super::XcodeCloud).
+    XcodeCloud,
     /// [`Unknown`](super::Unknown).
     Unknown,
 }
 
 impl FamilyName {
     /// Every family.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::AppVersion,
         Self::BuildUpload,
         Self::BuildBetaDetail,
@@ -233,6 +256,7 @@ impl FamilyName {
         Self::AlternativeDistribution,
         Self::Marketplace,
         Self::Ping,
+        Self::XcodeCloud,
         Self::Unknown,
     ];
 
@@ -247,8 +271,14 @@ impl FamilyName {
             Self::AlternativeDistribution => "alternative_distribution",
             Self::Marketplace => "marketplace",
             Self::Ping => "ping",
+            Self::XcodeCloud => "xcode_cloud",
             Self::Unknown => "unknown",
         }
+    }
+
+    /// Whether nobody signs events of this family: their receipts are marked *unsigned*, and a handler gets them only if it asks.
+    pub fn is_unsigned(self) -> bool {
+        self == Self::XcodeCloud
     }
 }
 

@@ -35,7 +35,7 @@ fn names_are_one_to_one() {
     let mut names: Vec<_> = EventKind::ALL.iter().map(EventKind::as_str).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), 16);
+    assert_eq!(names.len(), 19);
     for family in FamilyName::ALL {
         assert_eq!(serde_json::to_value(family).unwrap(), family.as_str());
     }
@@ -48,4 +48,5 @@ fn an_unknown_kind_stays_as_it_is_written() {
     assert!(!kind.is_known());
     assert_eq!(kind, EventKind::from("reviewSubmissionStateUpdated"));
     assert_eq!(EventKind::from("webhookPings").family(), FamilyName::Ping);
+    assert_eq!(EventKind::from("xcodeCloudBuildPaused").family(), FamilyName::XcodeCloud);
 }

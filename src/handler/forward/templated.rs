@@ -29,7 +29,7 @@ impl Templated {
         };
         let template = Template::compile(source).map_err(|error| SectionError::new("template", error.to_string()))?;
         let templated = Self { template, voice: voice.clone() };
-        for event in sample::every().filter_map(|sample| Event::parse(sample.body()).ok()) {
+        for event in sample::every().filter_map(|sample| sample.event().ok()) {
             for details in [details::sample::of(&event), Details::default()] {
                 templated.body(&Told::sample(&event, &details)).map_err(|error| refusal(&event, &error))?;
             }

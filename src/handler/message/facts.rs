@@ -5,22 +5,25 @@ use jiff::SignedDuration;
 use super::{
     Fact, Told, Voice,
     text::{clean, platform, row, words_of},
-    voice,
+    voice, xcode_cloud,
 };
-use crate::event::details::{Beta, Build, Feedback, Remark, Version};
+use crate::event::{
+    Payload,
+    details::{Beta, Build, Feedback, Remark, Version},
+};
 
 /// The most remarks of Apple's that are told one by one.
 const MOST_REMARKS: usize = 5;
 
 /// A list of facts in the making. What is not known is left out.
-struct Facts(Vec<Fact>);
+pub(super) struct Facts(pub(super) Vec<Fact>);
 
 impl Facts {
-    fn add(&mut self, name: &'static str, value: Option<String>) {
+    pub(super) fn add(&mut self, name: &'static str, value: Option<String>) {
         self.0.extend(value.filter(|value| !value.is_empty()).map(|value| Fact { name, value }));
     }
 
-    fn text(&mut self, name: &'static str, value: Option<&str>) {
+    pub(super) fn text(&mut self, name: &'static str, value: Option<&str>) {
         self.add(name, value.map(clean));
     }
 
@@ -32,6 +35,13 @@ impl Facts {
 pub(super) fn of(told: &Told<'_>, voice: &Voice) -> Vec<Fact> {
     let (event, details) = (told.event, told.details);
     let mut facts = Facts(Vec::new());
+    let is_named = match &event.payload {
+        Payload::XcodeCloud(build) => {
+            xcode_cloud::facts(&mut facts, build);
+            build.product.is_some()
+        }
+        _ => details.app_name().is_some(),
+    };
     remarks(&mut facts, "Error", details.errors());
     facts.add("Before", before(told));
     if let Some(feedback) = &details.feedback {
@@ -49,7 +59,7 @@ pub(super) fn of(told: &Told<'_>, voice: &Voice) -> Vec<Fact> {
     let asset_warnings = details.asset.as_ref().map_or(&[][..], |asset| &asset.warnings);
     remarks(&mut facts, "Warning", asset_warnings);
     facts.text("Bundle id", details.app.as_ref().and_then(|app| app.bundle_id.as_deref()));
-    if details.app_name().is_none() {
+    if !is_named {
         facts.text("Endpoint", Some(told.endpoint));
         facts.text("App id", event.app_id());
         facts.text("About", event.subject.as_ref().map(|subject| format!("{} {}", subject.kind, subject.id)).as_deref());

@@ -13,6 +13,7 @@ mod template;
 pub mod text;
 mod voice;
 mod what;
+mod xcode_cloud;
 
 use jiff::Timestamp;
 
@@ -118,7 +119,7 @@ impl Message {
             sentence,
             quote: comment.map(text::clean_lines).filter(|comment| !comment.is_empty()),
             facts: facts::of(told, voice),
-            link: told.details.link.clone(),
+            link: told.details.link.clone().or_else(|| told.event.link()),
         }
     }
 

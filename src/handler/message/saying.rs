@@ -7,12 +7,13 @@ use super::{
     Told,
     text::{capitalized, clean, row, words_of},
     what::What,
+    xcode_cloud,
 };
 use crate::event::{
     AlternativeDistribution, AppVersionState, Availability, BackgroundAsset,
     BackgroundAssetVersionAppStoreReleaseState as AssetOnStore, BackgroundAssetVersionExternalBetaReleaseState as AssetInBeta,
-    BackgroundAssetVersionState as AssetState, BetaFeedback, BuildUploadState, DistributionChange, Event, ExternalBetaState,
-    MarketplaceChange, Payload,
+    BackgroundAssetVersionState as AssetState, BetaFeedback, BuildUploadState, DistributionChange, Event, EventKind,
+    ExternalBetaState, MarketplaceChange, Payload,
 };
 
 /// What is said about an event.
@@ -37,7 +38,7 @@ impl Saying {
                 Self::new(Good, "Ready for Testing", format!("{} is ready for internal testers.", what.first()))
             }
             payload => {
-                let known = of_state(payload, what);
+                let known = of_state(&told.event.kind, payload, what);
                 let (severity, sentence) = known.unwrap_or_else(|| (Quiet, of_unknown(told.event, what)));
                 Self::new(severity, change(told.event), sentence)
             }
@@ -78,7 +79,7 @@ fn words_of_kind(event: &Event) -> String {
     words
 }
 
-fn of_state(payload: &Payload, what: &What) -> Option<(Severity, String)> {
+fn of_state(kind: &EventKind, payload: &Payload, what: &What) -> Option<(Severity, String)> {
     match payload {
         Payload::AppVersion(version) => app_version(version.change.to.as_ref()?, what),
         Payload::BuildUpload(upload) => build_upload(upload.change.to.as_ref()?, what),
@@ -86,6 +87,7 @@ fn of_state(payload: &Payload, what: &What) -> Option<(Severity, String)> {
         Payload::BackgroundAsset(BackgroundAsset::State(change)) => asset(change.to.as_ref()?, what),
         Payload::BackgroundAsset(BackgroundAsset::ExternalBetaState(change)) => asset_in_beta(change.to.as_ref()?, what),
         Payload::BackgroundAsset(BackgroundAsset::AppStoreState(change)) => asset_on_store(change.to.as_ref()?, what),
+        Payload::XcodeCloud(build) => xcode_cloud::saying(build, kind, &what.first(), &what.within()),
         _ => None,
     }
 }

@@ -15,7 +15,7 @@ use minijinja::{
 use serde_json::{Value as Json, json};
 
 use super::{Message, Told, text::clean_lines};
-use crate::event::{Details, Event, EventKind, sample};
+use crate::event::{Details, EventKind, sample};
 
 /// How much work a template may make.
 const FUEL: u64 = 100_000;
@@ -30,8 +30,8 @@ const TAKEN_AWAY: [&str; 2] = ["range", "debug"];
 static NAMES: LazyLock<Json> = LazyLock::new(|| {
     let everything =
         r#"{"app": {}, "version": {}, "build": {}, "beta": {}, "feedback": {"crash_log": {}}, "asset": {}, "package": {}}"#;
-    let body = sample::of(&EventKind::AppStoreVersionAppVersionStateUpdated).body();
-    let mut event = Event::parse(body).ok().and_then(|event| serde_json::to_value(event).ok()).unwrap_or_default();
+    let event = sample::of(&EventKind::AppStoreVersionAppVersionStateUpdated).event();
+    let mut event = event.ok().and_then(|event| serde_json::to_value(event).ok()).unwrap_or_default();
     event["attributes"] = Json::Null;
     json!({
         "event": event,
@@ -77,7 +77,7 @@ impl Template {
         }
         // Filters and functions are looked up only when they are reached, so each kind of event is tried once.
         for kind in EventKind::ALL {
-            let Ok(event) = Event::parse(sample::of(kind).body()) else { continue };
+            let Ok(event) = sample::of(kind).event() else { continue };
             let details = Details::default();
             let told = Told::sample(&event, &details);
             template.render(&told, &Message::of(&told, &super::Voice::default()))?;
@@ -146,8 +146,7 @@ mod tests {
 
     #[track_caller]
     fn check(source: &str, expected: &str) {
-        let body = sample::of(&EventKind::AppStoreVersionAppVersionStateUpdated).state("REJECTED").body();
-        let event = Event::parse(body).unwrap();
+        let event = sample::of(&EventKind::AppStoreVersionAppVersionStateUpdated).state("REJECTED").event().unwrap();
         let details = Details::read(br#"{"app": {"name": "Harbor"}}"#).unwrap();
         let told = Told::sample(&event, &details);
         let said = Template::compile(source).map(|template| template.render(&told, &Message::of(&told, &Voice::default())));

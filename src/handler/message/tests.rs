@@ -19,7 +19,7 @@ pub(crate) fn event_of(kind: &EventKind, state: Option<&str>) -> Event {
 fn usual(sample: Sample) -> Event {
     let time = "2026-11-21T14:04:05Z".parse().unwrap();
     let sample = sample.id("e1").time(time).subject_id("s1").app_id("1234567890").previous_state("PROCESSING");
-    Event::parse(sample.body()).unwrap()
+    sample.event().unwrap()
 }
 
 fn told<'a>(event: &'a Event, details: &'a Details) -> Told<'a> {
@@ -60,6 +60,31 @@ fn a_whole_message_of_each_kind() {
         Message::of(&told(&event, &details_of(&event)), &Voice::default()).plain()
     });
     insta::assert_snapshot!(messages.collect::<Vec<_>>().join("\n\n"));
+}
+
+#[test]
+fn what_strangers_write_into_a_build_stays_on_its_line() {
+    let hostile = "\u{202e}@channel\n<b>x</b>\u{0}";
+    let places = [
+        "ciProduct.attributes.name",
+        "ciWorkflow.attributes.name",
+        "scmGitReference.attributes.name",
+        "scmRepository.attributes.repositoryName",
+        "scmPullRequest.attributes.title",
+        "ciBuildRun.attributes.sourceCommit.message",
+        "ciBuildRun.attributes.sourceCommit.author.displayName",
+        "ciBuildRun.attributes.completionStatus",
+    ];
+    let sample = sample::of(&EventKind::XcodeCloudBuildCompleted);
+    let event = places.into_iter().fold(sample, |sample, place| sample.set(place, hostile.into())).event().unwrap();
+    let message = Message::of(&told(&event, &Details::default()), &Voice::default());
+    let lines = [message.title.as_str(), &message.sentence].into_iter().chain(message.facts.iter().map(|fact| &*fact.value));
+    for line in lines {
+        assert!(line.chars().all(crate::plain::is_harmless), "{line:?}");
+    }
+    let fact = |name: &str| message.facts.iter().find(|fact| fact.name == name).map(|fact| fact.value.as_str());
+    assert_eq!(fact("Branch"), Some("@channel\u{FFFD}<b>x</b>\u{FFFD}"));
+    assert_eq!(fact("Commit"), Some("8d5e957 @channel"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::{
     Told,
     text::{capitalized, clean, platform, row},
+    xcode_cloud,
 };
 use crate::event::{Details, Payload};
 
@@ -24,6 +25,7 @@ impl What {
         let named = match &told.event.payload {
             Payload::BackgroundAsset(_) => asset(details),
             Payload::AlternativeDistribution(_) | Payload::Marketplace(_) => package(details).map(twice),
+            Payload::XcodeCloud(build) => xcode_cloud::name(build),
             Payload::Ping(_) => None,
             _ => app(details).map(twice),
         };
@@ -53,7 +55,7 @@ impl What {
     pub(super) fn first(&self) -> String {
         let within = self.within();
         // Names keep the first letter that their owners gave them; our own words begin a sentence as sentences begin.
-        let is_ours = ["the ", "a ", "asset pack "].iter().any(|start| self.name.starts_with(start));
+        let is_ours = ["the ", "a ", "asset pack ", "build "].iter().any(|start| self.name.starts_with(start));
         if is_ours { capitalized(&within) } else { within }
     }
 }
@@ -67,6 +69,7 @@ fn noun(payload: &Payload) -> &'static str {
         Payload::BackgroundAsset(_) => "the background asset",
         Payload::AlternativeDistribution(_) | Payload::Marketplace(_) => "the app in alternative distribution",
         Payload::Ping(_) => "App Store Connect",
+        Payload::XcodeCloud(_) => "the Xcode Cloud build",
         Payload::Unknown(_) => "a new kind of event",
     }
 }

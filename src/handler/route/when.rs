@@ -90,7 +90,7 @@ impl When {
         let when = Self { source: source.into(), expression: Arc::new(expression) };
         // Filters, tests and functions are looked up only when they are reached, so each kind of event is tried once.
         for kind in EventKind::ALL {
-            let Ok(event) = Event::parse(sample::of(kind).body()) else { continue };
+            let Ok(event) = sample::of(kind).event() else { continue };
             let details = Value::from(Serde(Details::default()));
             let facts = Value::from_dyn_object(Facts::of("", &event, Some(details)));
             match when.expression.eval(facts) {

@@ -178,7 +178,7 @@ async fn apple_with_all() -> MockServer {
 async fn every_request_is_as_apple_documents_it_and_nobody_is_asked_without_need() {
     let server = apple_with_all().await;
     let mut asked = BTreeMap::new();
-    for kind in EventKind::ALL {
+    for kind in EventKind::ALL.iter().filter(|kind| !kind.family().is_unsigned()) {
         server.reset().await;
         Mock::given(any()).respond_with(apple).mount(&server).await;
         details(&lookup_with(settings(&server.uri()), true), &event(kind)).await;
@@ -204,7 +204,7 @@ async fn what_is_known_of_each_kind() {
     let server = apple_with_all().await;
     let lookup = lookup(&server);
     let mut known = BTreeMap::new();
-    for kind in EventKind::ALL {
+    for kind in EventKind::ALL.iter().filter(|kind| !kind.family().is_unsigned()) {
         let mut details = details(&lookup, &event(kind)).await;
         assert!(details.is_settled(), "{kind}: {:?}", details.gaps);
         for shot in details.feedback.iter_mut().flat_map(|feedback| &mut feedback.screenshots) {

@@ -4,22 +4,25 @@
 //! random, and nothing reads the clock.
 //!
 //! ```
-//! use asc_webhooks::event::{Event, EventKind, sample};
+//! use asc_webhooks::event::{EventKind, sample};
 //!
-//! let body = sample::of(&EventKind::AppStoreVersionAppVersionStateUpdated).state("REJECTED").body();
-//! assert_eq!(Event::parse(body)?.state(), Some("REJECTED"));
+//! let event = sample::of(&EventKind::AppStoreVersionAppVersionStateUpdated).state("REJECTED").event()?;
+//! assert_eq!(event.state(), Some("REJECTED"));
 //! # Ok::<(), asc_webhooks::event::NotAnEvent>(())
 //! ```
+
+mod xcode_cloud;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
+    Event, NotAnEvent,
     kind::{EventKind, FamilyName},
     state::{
         AppVersionState, BackgroundAssetVersionAppStoreReleaseState, BackgroundAssetVersionExternalBetaReleaseState,
-        BackgroundAssetVersionState, BuildUploadState, ExternalBetaState,
+        BackgroundAssetVersionState, BuildRunProgress, BuildRunResult, BuildUploadState, ExternalBetaState,
     },
 };
 
@@ -55,6 +58,8 @@ pub fn states(kind: &EventKind) -> &'static [&'static str] {
         EventKind::BackgroundAssetVersionStateUpdated => BackgroundAssetVersionState::WORDS,
         EventKind::BackgroundAssetVersionExternalBetaReleaseStateUpdated => BackgroundAssetVersionExternalBetaReleaseState::WORDS,
         EventKind::BackgroundAssetVersionAppStoreReleaseStateUpdated => BackgroundAssetVersionAppStoreReleaseState::WORDS,
+        EventKind::XcodeCloudBuildCreated | EventKind::XcodeCloudBuildStarted => BuildRunProgress::WORDS,
+        EventKind::XcodeCloudBuildCompleted => BuildRunResult::WORDS,
         _ => &[],
     }
 }
@@ -87,7 +92,7 @@ impl Sample {
         self
     }
 
-    /// Sets the id of the event.
+    /// Sets the id of the event; for a kind of Xcode Cloud that of the build, of which the event's is made.
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into());
         self
@@ -111,20 +116,32 @@ impl Sample {
         self
     }
 
-    /// Puts a value at a place below `data`, for example at `attributes.newValue`.
+    /// Puts a value at a place below `data`, for example at `attributes.newValue`; for a kind of Xcode Cloud, which has no `data`, for
+    /// example at `ciWorkflow.attributes.name`.
     pub fn set(mut self, path: impl Into<String>, value: Value) -> Self {
         self.edits.push((path.into(), Some(value)));
         self
     }
 
-    /// Takes away what is at a place below `data`.
+    /// Takes away what is at such a place.
     pub fn without(mut self, path: impl Into<String>) -> Self {
         self.edits.push((path.into(), None));
         self
     }
 
+    /// The event that a receiver makes of the notification.
+    ///
+    /// # Errors
+    /// When it is none, which only [`set`](Self::set) and [`without`](Self::without) bring about.
+    pub fn event(&self) -> Result<Event, NotAnEvent> {
+        if self.kind.family().is_unsigned() { Event::parse_xcode_cloud(self.body()) } else { Event::parse(self.body()) }
+    }
+
     /// The notification.
     pub fn body(&self) -> Bytes {
+        if self.kind.family() == FamilyName::XcodeCloud {
+            return self.edited(xcode_cloud::document(self)).to_string().into();
+        }
         let mut data = Map::new();
         data.insert("type".into(), self.kind.as_str().into());
         data.insert("id".into(), self.id.as_deref().unwrap_or("5e0c1a7e-0000-4000-8000-000000000001").into());
@@ -153,11 +170,14 @@ impl Sample {
             }
         }
         data.insert("attributes".into(), attributes.into());
-        let mut data = Value::Object(data);
+        json!({ "data": self.edited(Value::Object(data)) }).to_string().into()
+    }
+
+    fn edited(&self, mut document: Value) -> Value {
         for (path, value) in &self.edits {
-            edit(&mut data, path, value.clone());
+            edit(&mut document, path, value.clone());
         }
-        json!({ "data": data }).to_string().into()
+        document
     }
 
     fn describe_state(&self, attributes: &mut Map<String, Value>) {
@@ -289,6 +309,7 @@ fn subject_of(kind: &EventKind) -> Option<&'static str> {
         EventKind::BackgroundAssetVersionAppStoreReleaseStateUpdated => "backgroundAssetVersionAppStoreReleases",
         EventKind::AlternativeDistributionPackageVersionCreated => "alternativeDistributionPackageVersions",
         EventKind::AlternativeDistributionPackageAvailableUpdated => "alternativeDistributionPackages",
+        kind if kind.family() == FamilyName::XcodeCloud => "ciBuildRuns",
         _ => return None,
     })
 }
@@ -313,17 +334,16 @@ fn edit(object: &mut Value, path: &str, value: Option<Value>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Event;
 
     #[test]
     fn every_kind_and_state_can_be_read() {
         for kind in EventKind::ALL {
-            let event = Event::parse(of(kind).body()).unwrap();
+            let event = of(kind).event().unwrap();
             assert_eq!((&event.kind, event.payload.family()), (kind, kind.family()));
             assert_eq!(event.subject.map(|subject| subject.kind), subject_of(kind).map(str::to_owned));
             assert_eq!(event.time.is_some(), *kind != EventKind::BuildUploadStateUpdated, "{kind}");
             for state in states(kind) {
-                let event = Event::parse(of(kind).state(*state).body()).unwrap();
+                let event = of(kind).state(*state).event().unwrap();
                 assert_eq!(event.state(), Some(*state));
                 assert_ne!(event.previous_state(), Some(*state), "{kind} comes from where it is");
             }
@@ -334,16 +354,22 @@ mod tests {
     fn what_is_given_is_in_it() {
         let time: Timestamp = "2026-02-03T04:05:06.789Z".parse().unwrap();
         for kind in EventKind::ALL {
-            let body = of(kind).id("an-id").time(time).state("HERE").previous_state("THERE").subject_id("it").app_id("42").body();
-            let event = Event::parse(body).unwrap();
-            assert_eq!((event.id.as_str(), event.time), ("an-id", Some(time)));
+            let sample = of(kind).id("an-id").time(time).state("HERE").previous_state("THERE").app_id("42");
+            let event = sample.clone().subject_id("it").event().unwrap();
+            let is_of_xcode_cloud = kind.family() == FamilyName::XcodeCloud;
+            if is_of_xcode_cloud {
+                assert!(event.id.starts_with("it/BUILD_") && sample.event().unwrap().id.starts_with("an-id/"), "{}", event.id);
+            } else {
+                assert_eq!(event.id, "an-id");
+            }
+            assert_eq!(event.time, Some(time));
             let has_state = !states(kind).is_empty();
-            assert_eq!(
-                (event.state(), event.previous_state()),
-                if has_state { (Some("HERE"), Some("THERE")) } else { (None, None) }
-            );
+            assert_eq!(event.state(), has_state.then_some("HERE"));
+            assert_eq!(event.previous_state(), (has_state && !is_of_xcode_cloud).then_some("THERE"));
             assert_eq!(event.subject.as_ref().map(|subject| subject.id.as_str()), subject_of(kind).map(|_| "it"));
-            let names_app = matches!(kind.family(), FamilyName::AlternativeDistribution | FamilyName::Marketplace);
+            let names_app = kind.family() == FamilyName::AlternativeDistribution
+                || kind.family() == FamilyName::Marketplace
+                || is_of_xcode_cloud;
             assert_eq!(event.app_id(), names_app.then_some("42"));
         }
     }
