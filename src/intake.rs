@@ -1,21 +1,20 @@
 //! Takes authentic bytes in: parse, route, keep, wake the workers.
 //!
 //! A notification that Apple pushed and one that was fetched back after it was missed go the same way from here on, so this is shared
-//! by the server and by recovery. It only takes [`Authentic`] bytes; where they came from is in their proof.
+//! by the server and by recovery. It only takes [`Received`] bytes, and reads them as what may come by the way they came: what nobody
+//! signed can only become an event of a family that nobody signs.
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     clock::Clock,
     event::{Event, NotAnEvent},
     handler::route::{Route, Routes},
-    inbox::{Accepted, Arrival, Content, Identity, Owed, ReceiptId, Store, StoreError},
+    inbox::{Accepted, Arrival, Content, Identity, Owed, ReceiptId, Received, Source, Store, StoreError, Unread},
     plain,
-    signature::{Authentic, Proof},
     telemetry::metrics::{self, TakenIn},
 };
 
@@ -43,13 +42,14 @@ impl Intake {
     ///
     /// # Errors
     /// When the store could not commit it: then nothing was kept, and whoever sent it must be told so.
-    pub async fn take_in(&self, endpoint: &Arc<str>, authentic: Authentic<Bytes>) -> Result<Accepted, StoreError> {
-        let parsed = Event::parse(authentic.get().clone());
+    pub async fn take_in(&self, endpoint: &Arc<str>, received: impl Into<Received> + Send) -> Result<Accepted, StoreError> {
+        let received = received.into();
+        let parsed = received.read();
         let owed = parsed.as_ref().map(|event| self.owed(endpoint, event)).unwrap_or_default();
         let is_owed = !owed.is_empty();
-        let mut arrival = Arrival::new(Arc::clone(endpoint), authentic, parsed.as_ref(), owed, self.clock.now());
+        let mut arrival = Arrival::new(Arc::clone(endpoint), received, parsed.as_ref(), owed, self.clock.now());
         arrival.due_at = self.clock.steady();
-        let is_fetched = matches!(arrival.proof, Proof::Fetched);
+        let is_fetched = arrival.way.source() == Source::Recovered;
         let started = Instant::now();
         let accepted = self.store.accept(arrival).await?;
         // Recovery looks at everything that Apple lists. That most of it is known is no notification taken in.
@@ -73,11 +73,11 @@ impl Intake {
         let mut after: Option<ReceiptId> = None;
         loop {
             let batch = self.store.unparsed(after, 100).await?;
-            let Some((last, ..)) = batch.last() else { break };
-            after = Some(*last);
-            for (id, endpoint, body) in batch {
+            let Some(last) = batch.last() else { break };
+            after = Some(last.id);
+            for Unread { id, endpoint, source, body } in batch {
                 done.tried += 1;
-                let Ok(event) = Event::parse(body) else { continue };
+                let Ok(event) = source.read(body) else { continue };
                 let (content, identity) = (Content::from(Ok(&event)), Identity::of_event(&endpoint, &event));
                 let owed = self.owed(&endpoint, &event);
                 let changed = self.store.reparsed(id, content, identity, owed, self.clock.steady()).await?;
@@ -117,7 +117,7 @@ fn tell(endpoint: &str, parsed: &Result<Event, NotAnEvent>, accepted: Accepted) 
     match parsed {
         Err(error) => tracing::warn!(
             receipt.id = %receipt, endpoint, reason = plain::short(&error.to_string()),
-            "kept authentic bytes that are not an event; `events reparse` tries again after an upgrade"
+            "kept bytes that were let in and are not an event; `events reparse` tries again after an upgrade"
         ),
         Ok(event) if same_id => tracing::warn!(
             receipt.id = %receipt, endpoint, event.id = plain::short(&event.id), event.kind = plain::short(event.kind.as_str()),

@@ -43,6 +43,7 @@
 // What Apple says.
 pub mod event;
 pub mod signature;
+pub mod unsigned;
 
 // What we keep.
 pub mod inbox;

@@ -17,6 +17,7 @@ pub const DOCUMENTED: &[&str] = &[
     "my_secret_string",
     "new_secret_string",
     "local-development-secret-not-for-production",
+    "local-development-token-not-for-production",
     "changeme",
     "change-me",
     "secret",

@@ -26,8 +26,18 @@ pub(super) fn apps<'c>(config: &'c Config, named: Option<&'c str>) -> Result<BTr
     Ok(apps)
 }
 
-/// The endpoint with this name.
+/// The endpoint with this name, for a webhook that App Store Connect's API knows.
 pub(super) fn endpoint<'c>(config: &'c Config, name: &str) -> Result<&'c Endpoint, Failure> {
+    let endpoint = any_endpoint(config, name)?;
+    if endpoint.kind == EndpointKind::XcodeCloud {
+        return Err(Failure::new(format!("the endpoint `{name}` is for a webhook of Xcode Cloud, which the API does not know"))
+            .hint("it is set up by hand in App Store Connect: the app, Xcode Cloud, Settings, Webhooks".to_owned()));
+    }
+    Ok(endpoint)
+}
+
+/// The endpoint with this name, whoever posts there.
+pub(super) fn any_endpoint<'c>(config: &'c Config, name: &str) -> Result<&'c Endpoint, Failure> {
     config.endpoints.iter().find(|endpoint| &*endpoint.name == name).ok_or_else(|| {
         let names: Vec<String> = config.endpoints.iter().map(|endpoint| format!("`{}`", endpoint.name)).collect();
         Failure::not_found(format!("there is no endpoint `{name}`, only {}", names.join(", ")))
@@ -120,6 +130,7 @@ mod tests {
             kind: EndpointKind::App,
             secrets: ends.iter().enumerate().map(secret).collect(),
             managed_secrets: true,
+            tokens: Vec::new(),
             app_id: None,
             events: Vec::new(),
         };

@@ -1,4 +1,5 @@
-//! `send`: makes a signed request as Apple would, with a sample of any kind and state, to any receiver.
+//! `send`: makes a request as Apple would, with a sample of any kind and state, to any receiver: signed, or, as Xcode Cloud does, with a
+//! token in the address. Of that address only the part before the token is ever shown, but for `--curl`, which is asked for all of it.
 
 use std::{
     fs,
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     clock::{Clock as _, SystemClock},
-    config::{self, Endpoint, Loaded},
+    config::{self, Endpoint, EndpointKind, Loaded},
     event::{EventKind, KindPattern, sample},
     http_client::{HttpClient, Outgoing, Reach},
     secret::Secret,
@@ -38,7 +39,11 @@ Examples:
   asc-webhooks send app_version --state REJECTED
   asc-webhooks send build_upload --state FAILED --data relationships.instance.data.id=my-build
   asc-webhooks send ping --url https://hooks.example.com/apple/my-app --secret-file my-app.secret
-  asc-webhooks send beta_feedback_crash --curl")]
+  asc-webhooks send beta_feedback_crash --curl
+  asc-webhooks send xcode_cloud_build_completed --state FAILED
+
+Nobody signs what Xcode Cloud sends: its events go to the first endpoint of kind `xcode-cloud`.
+With `--url`, the secret is the token that is put behind the address.")]
 pub(super) struct Arguments {
     /// The kind, in either of Apple's spellings, or a part of it that only one kind has; `--list` shows them all
     #[arg(required_unless_present = "list")]
@@ -49,7 +54,7 @@ pub(super) struct Arguments {
     /// The state that the subject was in before
     #[arg(long)]
     previous_state: Option<String>,
-    /// Put a value at a path below `data`; it is JSON if it reads as JSON, else a text
+    /// Put a value at a path below `data`, or at the top for Xcode Cloud; it is JSON if it reads as JSON, else a text
     #[arg(long = "data", value_name = "PATH=VALUE", value_parser = edit)]
     edits: Vec<(String, Value)>,
     /// The id of the event. Otherwise a new one
@@ -90,10 +95,10 @@ pub(super) async fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
     if arguments.print {
         return Ok(output::bytes(&body(&kind, arguments)?)?);
     }
-    let target = Target::find(setup, arguments)?;
+    let target = Target::find(setup, &kind, arguments)?;
     if arguments.curl {
         let body = body(&kind, arguments)?;
-        return Ok(output::line(curl(&target.url, &signature::sign(&target.secret, &body), &body))?);
+        return Ok(output::line(curl(&target.address(), target.signature(&body).as_ref(), &body))?);
     }
     let mut answers = Vec::new();
     for _ in 0..arguments.count {
@@ -169,10 +174,11 @@ pub(super) fn kinds() -> String {
 }
 
 /// The `curl` command that sends a body.
-pub(super) fn curl(url: &Url, signature: &Signature, body: &[u8]) -> String {
+pub(super) fn curl(url: &Url, signature: Option<&Signature>, body: &[u8]) -> String {
     let body = output::shell_word(&String::from_utf8_lossy(body));
-    let (header, url) = (signature::HEADER, output::shell_word(url.as_str()));
-    format!("curl --header 'content-type: application/json' --header '{header}: {signature}' --data-binary {body} {url}")
+    let url = output::shell_word(url.as_str());
+    let signed = signature.map(|signature| format!(" --header '{}: {signature}'", signature::HEADER)).unwrap_or_default();
+    format!("curl --header 'content-type: application/json'{signed} --data-binary {body} {url}")
 }
 
 fn list(format: Format) -> Outcome {
@@ -220,21 +226,32 @@ fn edit(text: &str) -> Result<(String, Value), String> {
     Ok((path.to_owned(), value))
 }
 
-/// Where to send, and what to sign with.
+/// Where to send, and what proves that we may.
 struct Target {
+    /// Without the token, if there is one: so it can be shown.
     url: Url,
-    secret: Secret,
+    proof: Proof,
     client: HttpClient,
 }
 
+/// What proves that a request may come in.
+enum Proof {
+    /// It is signed with this.
+    Signature(Secret),
+    /// This stands behind the address.
+    Token(Secret),
+}
+
 impl Target {
-    fn find(setup: &Setup<'_>, arguments: &Arguments) -> Result<Self, Failure> {
+    fn find(setup: &Setup<'_>, kind: &EventKind, arguments: &Arguments) -> Result<Self, Failure> {
+        let is_unsigned = kind.family().is_unsigned();
+        let proof = if is_unsigned { Proof::Token } else { Proof::Signature };
         let given = arguments.secret.read(setup)?;
         if let (Some(url), Some(secret)) = (&arguments.url, given.clone()) {
-            return Ok(Self { url: url.clone(), secret, client: Outgoing::new(None)?.client(Reach::Everywhere)? });
+            return Ok(Self { url: url.clone(), proof: proof(secret), client: Outgoing::new(None)?.client(Reach::Everywhere)? });
         }
         let loaded = setup.load()?;
-        let endpoint = endpoint(&loaded, arguments.endpoint.as_deref())?;
+        let endpoint = endpoint(&loaded, arguments.endpoint.as_deref(), is_unsigned)?;
         let url = match &arguments.url {
             Some(url) => url.clone(),
             None => healthcheck::at(loaded.config.server.listen, &endpoint.path)?,
@@ -244,15 +261,33 @@ impl Target {
             None => secret_in_force(endpoint)?,
         };
         let further_roots = loaded.config.outgoing.ca_file.as_ref().map(fs::read).transpose()?;
-        Ok(Self { url, secret, client: Outgoing::new(further_roots.as_deref())?.client(Reach::Everywhere)? })
+        let client = Outgoing::new(further_roots.as_deref())?.client(Reach::Everywhere)?;
+        Ok(Self { url, proof: proof(secret), client })
+    }
+
+    /// The whole address, with the token if there is one: not to be shown.
+    fn address(&self) -> Url {
+        let mut address = self.url.clone();
+        if let (Proof::Token(token), Ok(mut path)) = (&self.proof, address.path_segments_mut()) {
+            path.pop_if_empty().push(token.expose());
+        }
+        address
+    }
+
+    fn signature(&self, body: &[u8]) -> Option<Signature> {
+        match &self.proof {
+            Proof::Signature(secret) => Some(signature::sign(secret, body)),
+            Proof::Token(_) => None,
+        }
     }
 
     async fn post(&self, kind: &EventKind, body: Bytes) -> Result<Answer, Failure> {
-        let signature = signature::sign(&self.secret, &body).to_string();
         let started = Instant::now();
-        let request = self.client.request(Method::POST, self.url.clone())?.timeout(PATIENCE);
-        let request = request.header("content-type", "application/json").header(signature::HEADER, signature).body(body);
-        let answer = request.send().await.map_err(|error| {
+        let mut request = self.client.request(Method::POST, self.address())?.timeout(PATIENCE);
+        if let Some(signature) = self.signature(&body) {
+            request = request.header(signature::HEADER, signature.to_string());
+        }
+        let answer = request.header("content-type", "application/json").body(body).send().await.map_err(|error| {
             Failure::unreachable(anyhow::Error::from(error.without_url()).context(format!("cannot reach `{}`", self.url)))
                 .hint("is the server running? `asc-webhooks serve` starts it".to_owned())
         })?;
@@ -262,14 +297,21 @@ impl Target {
     }
 }
 
-fn endpoint<'l>(loaded: &'l Loaded, name: Option<&str>) -> Result<&'l Endpoint, Failure> {
-    match name {
-        None => loaded.config.endpoints.first().ok_or_else(|| Failure::not_found("there is no endpoint in the configuration")),
-        Some(name) => registered::endpoint(&loaded.config, name),
-    }
+/// The endpoint of this name, or the first; it must be one for events of this sort.
+fn endpoint<'l>(loaded: &'l Loaded, name: Option<&str>, is_unsigned: bool) -> Result<&'l Endpoint, Failure> {
+    let fits = |endpoint: &&Endpoint| (endpoint.kind == EndpointKind::XcodeCloud) == is_unsigned;
+    let Some(name) = name else {
+        let what = if is_unsigned { "endpoint of kind `xcode-cloud`" } else { "endpoint for signed events" };
+        let first = loaded.config.endpoints.iter().find(fits);
+        return first.ok_or_else(|| Failure::not_found(format!("there is no {what} in the configuration")));
+    };
+    Some(registered::any_endpoint(&loaded.config, name)?).filter(fits).ok_or_else(|| {
+        let takes = if is_unsigned { "signed events only" } else { "events of Xcode Cloud only" };
+        Failure::new(format!("the endpoint `{name}` takes {takes}")).hint("leave out `--endpoint`, or send another kind".to_owned())
+    })
 }
 
-/// The first secret of an endpoint that is accepted now.
+/// The first secret, or token, of an endpoint that is accepted now.
 fn secret_in_force(endpoint: &Endpoint) -> Result<Secret, Failure> {
     if endpoint.managed_secrets && endpoint.secrets.is_empty() {
         let hint =
@@ -279,7 +321,9 @@ fn secret_in_force(endpoint: &Endpoint) -> Result<Secret, Failure> {
         );
     }
     let now = SystemClock::new().now();
-    let in_force = endpoint.secrets.iter().find(|secret| secret.not_after.is_none_or(|end| now <= end));
+    // An endpoint has the ones or the others.
+    let mut all = endpoint.secrets.iter().chain(&endpoint.tokens);
+    let in_force = all.find(|secret| secret.not_after.is_none_or(|end| now <= end));
     let secret = in_force.ok_or_else(|| Failure::new(format!("every secret of the endpoint `{}` has expired", endpoint.name)))?;
     Ok(secret.secret.clone())
 }
@@ -300,6 +344,9 @@ impl Answer {
         let meaning = match StatusCode::from_u16(self.status).ok() {
             Some(StatusCode::OK) => "taken",
             Some(StatusCode::UNAUTHORIZED) => "the signature was refused: the receiver has another secret",
+            Some(StatusCode::NOT_FOUND) if EventKind::from(&*self.kind).family().is_unsigned() => {
+                "there is no endpoint at this path, or its token is another"
+            }
             Some(StatusCode::NOT_FOUND) => "there is no endpoint at this path",
             Some(StatusCode::METHOD_NOT_ALLOWED) => "this path takes no notifications",
             Some(StatusCode::PAYLOAD_TOO_LARGE) => "the body is too large for the receiver",

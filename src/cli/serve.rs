@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     app::{self, App, AppError},
-    config::{Flag, Loaded, Problem, Problems, Sources},
+    config::{EndpointKind, Flag, Loaded, Problem, Problems, Sources},
     handler::Registry,
     telemetry,
     vault::VaultError,
@@ -67,6 +67,11 @@ async fn serve(sources: &Sources, loaded: &Loaded, registry: &Registry) -> Outco
 fn announce(loaded: &Loaded, sources: &Sources, app: &App) {
     let server = &loaded.config.server;
     for endpoint in &loaded.config.endpoints {
+        if endpoint.kind == EndpointKind::XcodeCloud {
+            let tokens = endpoint.tokens.len();
+            tracing::info!(endpoint = &*endpoint.name, path = endpoint.path, tokens, "receiving what nobody signs");
+            continue;
+        }
         let (secrets, managed_secrets) = (endpoint.secrets.len(), endpoint.managed_secrets);
         tracing::info!(endpoint = &*endpoint.name, path = endpoint.path, secrets, managed_secrets, "receiving");
     }
@@ -81,7 +86,8 @@ fn announce(loaded: &Loaded, sources: &Sources, app: &App) {
     }
     if server.listen.ip().is_loopback() && server.listen.port() != 0 {
         // Another terminal knows the file, but not the flags of this one.
-        let Some(endpoint) = loaded.config.endpoints.first() else { return };
+        let mut signed = loaded.config.endpoints.iter().filter(|endpoint| endpoint.kind != EndpointKind::XcodeCloud);
+        let Some(endpoint) = signed.next() else { return };
         let (program, config) = (env::args().next(), loaded.file.as_deref());
         let command = if endpoint.secrets.is_empty() {
             first_ping(program.as_deref(), config, &endpoint.name)

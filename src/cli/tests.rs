@@ -94,7 +94,7 @@ fn every_kind_is_listed() {
 fn the_curl_command_sends_what_was_signed() {
     let body = br#"{"data": "it's"}"#;
     let signed = signature::sign(&Secret::new("a secret of some length"), body);
-    insta::assert_snapshot!("curl", curl(&"https://example.com/apple".parse().unwrap(), &signed, body));
+    insta::assert_snapshot!("curl", curl(&"https://example.com/apple".parse().unwrap(), Some(&signed), body));
 }
 
 #[test]

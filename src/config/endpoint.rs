@@ -1,6 +1,6 @@
 //! `[[endpoint]]`: the paths that Apple posts to, and the secrets that are accepted there.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -12,26 +12,39 @@ use super::{
     section::{Hint, Listed, Reading, Section, Setting, Taken},
     setting::{Name, one_of, text, words_of},
 };
-use crate::{event::EventKind, secret::Secret};
+use crate::{
+    event::EventKind,
+    secret::{Secret, Weakness},
+};
 
 /// The paths that the public listener answers itself.
 const RESERVED_PATHS: [&str; 2] = ["/livez", "/readyz"];
 
-const KINDS: [(&str, EndpointKind); 2] = [("app", EndpointKind::App), ("marketplace", EndpointKind::Marketplace)];
+/// The fewest characters a token may have when the listener can be reached from other machines.
+const SHORTEST_TOKEN: usize = 32;
+
+/// Fewer different ones than this, and somebody has made it up.
+const FEWEST_DIFFERENT: usize = 8;
+
+const KINDS: [(&str, EndpointKind); 3] =
+    [("app", EndpointKind::App), ("marketplace", EndpointKind::Marketplace), ("xcode-cloud", EndpointKind::XcodeCloud)];
 
 /// `[[endpoint]]`
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// Its name, in logs, receipts and routes.
     pub name: Arc<str>,
-    /// The path Apple posts to.
+    /// The path Apple posts to; for Xcode Cloud, a `/` and a token follow.
     pub path: String,
-    /// What webhooks come in: the app's, or the older marketplace ones.
+    /// What webhooks come in: the app's, the older marketplace ones, or Xcode Cloud's.
     pub kind: EndpointKind,
-    /// The secrets that are accepted because they are given here; at least one, unless there are managed ones.
+    /// The secrets that are accepted because they are given here; at least one, unless there are managed ones
+    /// or it is Xcode Cloud's.
     pub secrets: Vec<EndpointSecret>,
     /// Whether secrets that the program makes itself are accepted too: those that its store keeps for this endpoint.
     pub managed_secrets: bool,
+    /// The tokens that are accepted after the path of an endpoint of Xcode Cloud, at least one; none at any other.
+    pub tokens: Vec<EndpointSecret>,
     /// The app whose webhook posts here.
     pub app_id: Option<String>,
     /// The event types that the registration is to have; empty means all.
@@ -46,9 +59,11 @@ pub enum EndpointKind {
     App,
     /// The older webhook of an alternative marketplace.
     Marketplace,
+    /// A webhook of Xcode Cloud, which signs nothing.
+    XcodeCloud,
 }
 
-/// One accepted secret.
+/// One accepted secret, or token.
 #[derive(Clone, Debug)]
 pub struct EndpointSecret {
     /// The secret.
@@ -65,7 +80,10 @@ impl Endpoint {
         let path = section.unique("path", &mut others.paths).map(|Path(path)| path);
         let kind = section.required("kind");
         let managed_secrets = section.required("managed_secrets");
-        let secrets = settle_secrets(&mut section, exposure, managed_secrets == Some(true), &mut others.secrets);
+        let is_unsigned = kind == Some(EndpointKind::XcodeCloud);
+        let needs_secrets = !is_unsigned && managed_secrets != Some(true);
+        let secrets = settle_secrets(&mut section, Sort::Secret, needs_secrets, exposure, &mut others.secrets);
+        let tokens = settle_secrets(&mut section, Sort::Token, is_unsigned, exposure, &mut others.secrets);
         if managed_secrets == Some(true) && !others.have_key {
             let key = section.path("managed_secrets");
             let hint = "write `secrets_key = { file = \"…\" }` into `[store]`; `openssl rand -base64 32` makes one".to_owned();
@@ -74,8 +92,23 @@ impl Endpoint {
         let app_id = section.optional("app_id").map(|AppId(id)| id);
         let events = section.list("events");
         warn_of_unknown_kinds(&mut section, &events);
+        if let Some(kind) = kind {
+            let given = [
+                ("secrets", !secrets.is_empty()),
+                ("managed_secrets", managed_secrets == Some(true)),
+                ("tokens", !tokens.is_empty()),
+                ("app_id", app_id.is_some()),
+                ("events", !events.is_empty()),
+            ];
+            refuse_foreign_keys(&mut section, kind, &given);
+        }
+        if let Some(path) = path.as_ref().filter(|path| is_unsigned && path.ends_with('/')) {
+            let key = section.path("path");
+            section.reading().wrong(&key, format!("`{path}`"), "a path without `/` at its end, where the token follows", None);
+        }
         section.finish();
-        Some(Self { name: name?, path: path?, kind: kind?, secrets, managed_secrets: managed_secrets?, app_id, events })
+        let (name, path, kind, managed_secrets) = (name?, path?, kind?, managed_secrets?);
+        Some(Self { name, path, kind, secrets, managed_secrets, tokens, app_id, events })
     }
 }
 
@@ -118,26 +151,82 @@ impl Exposure {
     }
 }
 
+/// What lets somebody in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    /// What a notification is signed with.
+    Secret,
+    /// What stands in the address of those that nobody signs.
+    Token,
+}
+
+impl Sort {
+    fn key(self) -> &'static str {
+        match self {
+            Self::Secret => "secrets",
+            Self::Token => "tokens",
+        }
+    }
+
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Secret => "secret",
+            Self::Token => "token",
+        }
+    }
+
+    fn making(self) -> &'static str {
+        match self {
+            Self::Secret => "`asc-webhooks init` makes a strong one; so does `openssl rand -base64 32`",
+            Self::Token => "`openssl rand -hex 32` makes a strong one",
+        }
+    }
+
+    /// Why it protects nothing, and what would.
+    fn weakness(self, secret: &Secret) -> Option<(String, &'static str)> {
+        match self {
+            Self::Secret => secret.weakness().map(|weak| (weak.to_string(), "a secret of at least 16 bytes that nobody can guess")),
+            Self::Token => token_weakness(secret).map(|weak| (weak, "a token of at least 32 characters that nobody can guess")),
+        }
+    }
+}
+
+/// An address is written down in more places than a secret, and there is no signature to fall back on: so a token must be stronger.
+fn token_weakness(token: &Secret) -> Option<String> {
+    let text = token.expose();
+    let different = text.bytes().collect::<BTreeSet<_>>().len();
+    match token.weakness() {
+        Some(Weakness::Documented) => Some("a token that is printed in the documentation".to_owned()),
+        _ if text.len() < SHORTEST_TOKEN => Some(format!("a token of {} characters", text.len())),
+        _ if different < FEWEST_DIFFERENT => Some(format!("a token of {different} different characters")),
+        _ => None,
+    }
+}
+
+/// The secrets or the tokens of an endpoint. `needed` says whether there must be one.
 fn settle_secrets(
     section: &mut Section<'_, '_>,
+    sort: Sort,
+    needed: bool,
     exposure: Exposure,
-    managed: bool,
     taken: &mut Vec<(Secret, String)>,
 ) -> Vec<EndpointSecret> {
-    let Some(items) = section.items("secrets", "secrets", &secret_source::schema()) else { return Vec::new() };
-    let (key, endpoint) = (section.path("secrets"), section.own_path().to_owned());
-    if items.is_empty() && !managed {
-        let hint = "write `secrets = [{ file = \"…\" }]`; `asc-webhooks init` makes a secret".to_owned();
-        section.reading().wrong(&key, "nothing", "at least one secret", hint);
+    let (key, noun) = (sort.key(), sort.noun());
+    let Some(items) = section.items(key, key, &secret_source::schema()) else { return Vec::new() };
+    let (key, endpoint) = (section.path(key), section.own_path().to_owned());
+    if items.is_empty() && needed {
+        let making = if sort == Sort::Secret { "`asc-webhooks init` makes a secret" } else { sort.making() };
+        let hint = format!("write `{} = [{{ file = \"…\" }}]`; {making}", sort.key());
+        section.reading().wrong(&key, "nothing", format!("at least one {noun}"), hint);
     }
     let reading = section.reading();
     let mut settled = Vec::new();
     for (number, (path, value)) in (1..).zip(&items) {
-        let Some(secret) = settle_secret(reading, path, value, number, exposure) else { continue };
+        let Some(secret) = settle_secret(reading, path, value, number, sort, exposure) else { continue };
         if let Some((_, first)) = taken.iter().find(|(known, _)| known.expose() == secret.secret.expose()) {
             let owner = if *first == endpoint { "this endpoint again".to_owned() } else { format!("`{first}`") };
             let hint = "each webhook has one of its own";
-            exposure.note(reading, path, format!("a secret of {owner}"), "a secret of its own", hint);
+            exposure.note(reading, path, format!("a {noun} of {owner}"), &format!("a {noun} of its own"), hint);
         }
         taken.push((secret.secret.clone(), endpoint.clone()));
         settled.push(secret);
@@ -150,6 +239,7 @@ fn settle_secret(
     path: &str,
     value: &Value,
     number: usize,
+    sort: Sort,
     exposure: Exposure,
 ) -> Option<EndpointSecret> {
     let source = secret_source::read(reading, path, value, &["label", "not_after"]);
@@ -158,11 +248,41 @@ fn settle_secret(
     let label = table.optional("label");
     let not_after = table.optional("not_after");
     let (secret, name) = source?;
-    if let Some(weakness) = secret.weakness() {
-        let hint = "`asc-webhooks init` makes a strong one; so does `openssl rand -base64 32`";
-        exposure.note(reading, path, weakness.to_string(), "a secret of at least 16 bytes that nobody can guess", hint);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    if sort == Sort::Token && !secret.expose().bytes().all(is_plain) {
+        let found = "a token with characters that do not stand for themselves in an address";
+        reading.wrong(path, found, "letters, digits, `-`, `_`, `.` and `~`", sort.making().to_owned());
+        return None;
+    }
+    if let Some((weakness, expected)) = sort.weakness(&secret) {
+        exposure.note(reading, path, weakness, expected, sort.making());
     }
     Some(EndpointSecret { secret, label: label.or(name).unwrap_or_else(|| number.to_string()), not_after })
+}
+
+/// Notes the keys that an endpoint of this kind cannot have, because they are about what its webhook does not do.
+fn refuse_foreign_keys(section: &mut Section<'_, '_>, kind: EndpointKind, given: &[(&str, bool)]) {
+    let expected = |key: &str| match (kind, key) {
+        (EndpointKind::XcodeCloud, "secrets") => {
+            Some(("`tokens`", "Xcode Cloud signs nothing, so there is nothing to check with a secret"))
+        }
+        (EndpointKind::XcodeCloud, "managed_secrets") => {
+            Some(("`tokens`", "Xcode Cloud's webhooks are set up by hand, in App Store Connect"))
+        }
+        (EndpointKind::XcodeCloud, _) if key != "tokens" => Some((
+            "no such key for `kind = \"xcode-cloud\"`",
+            "Xcode Cloud's webhooks cannot be registered, nor what they missed fetched back",
+        )),
+        (EndpointKind::App | EndpointKind::Marketplace, "tokens") => {
+            Some(("`secrets`", "App Store Connect signs what it sends; `tokens` are for `kind = \"xcode-cloud\"`"))
+        }
+        _ => None,
+    };
+    for (key, (expected, hint)) in given.iter().filter(|(_, is_given)| *is_given).filter_map(|(key, _)| Some((key, expected(key)?)))
+    {
+        let path = section.path(key);
+        section.reading().wrong(&path, format!("`{key}`"), expected, hint.to_owned());
+    }
 }
 
 fn warn_of_unknown_kinds(section: &mut Section<'_, '_>, events: &[EventKind]) {
@@ -220,7 +340,7 @@ impl Setting for AppId {
 }
 
 impl Setting for EndpointKind {
-    const EXPECTED: &'static str = "`app` or `marketplace`";
+    const EXPECTED: &'static str = "`app`, `marketplace` or `xcode-cloud`";
 
     fn read(value: &Value) -> Result<Self, Hint> {
         one_of(value, &KINDS)

@@ -34,8 +34,10 @@ fn the_reference_and_the_sections_have_the_same_keys() {
     let described: Vec<&str> = reference.of_sections().map(|key| key.path.as_str()).collect();
     let asked = asked();
     assert!(asked.len() > 40, "only {} keys were asked for", asked.len());
-    // The keys of a secret are described in the words of `secrets`.
-    for key in asked.keys().filter(|key| !key.starts_with("endpoint[].secrets[].")) {
+    // The keys of a secret are described in the words of `secrets`, and those of a token in the words of `tokens`.
+    for key in
+        asked.keys().filter(|key| !["secrets", "tokens"].iter().any(|sort| key.starts_with(&format!("endpoint[].{sort}[]."))))
+    {
         assert!(described.contains(&key.as_str()), "`{key}` is asked for, and not in config/default.toml");
     }
     for key in described {

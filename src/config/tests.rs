@@ -113,6 +113,10 @@ fn a_full_file_settles_as_written() {
     assert_eq!((secrets[1].label.as_str(), secrets[1].secret.expose()), ("old", "an-old-secret-that-is-long-enough"));
     assert_eq!(secrets[1].not_after, Some("2027-01-31T00:00:00Z".parse().unwrap()));
     assert_eq!(config.endpoints[1].secrets[0].label, "1");
+    let builds = &config.endpoints[2];
+    assert_eq!((builds.kind, builds.secrets.len()), (EndpointKind::XcodeCloud, 0));
+    let tokens: Vec<_> = builds.tokens.iter().map(|token| (token.label.as_str(), token.not_after.is_some())).collect();
+    assert_eq!(tokens, [("new", false), ("2", true)]);
     let url = config.url_of(&config.endpoints[0]).unwrap();
     assert_eq!(url.as_str(), "https://hooks.example.com/webhooks/apple/my-app");
     let asc = config.asc.as_ref().unwrap();

@@ -1,6 +1,6 @@
 //! What we keep: receipts, the dispatches they owe, and what came of them.
 //!
-//! An authentic notification becomes a **receipt** (the bytes, where they came in, when, how they were proven). A receipt owes one
+//! A notification that was let in becomes a **receipt** (the bytes, where they came in, when, by which way). A receipt owes one
 //! **dispatch** to each handler whose route it matches. Each try of a dispatch is an **attempt**. A [`Store`] keeps all three, and
 //! each of its methods is one whole sentence of this domain: it happens entirely or not at all.
 //!
@@ -29,6 +29,7 @@ pub mod query;
 pub mod secrets;
 pub mod sqlite;
 mod store;
+mod way;
 pub mod wrapper;
 
 #[doc = include_str!("../docs/stores.md")]
@@ -44,37 +45,14 @@ pub use self::{
     finish::{Finish, Verdict},
     identity::Identity,
     number::{DispatchId, ReceiptId},
-    store::{Store, StoreError},
+    store::{Store, StoreError, Unread},
+    way::{Received, Source, Way},
 };
-use crate::{
-    event::{Event, NotAnEvent},
-    signature::{Authentic, Proof},
-};
-
-/// How a notification reached us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Source {
-    /// Apple sent it to an endpoint.
-    Pushed,
-    /// We fetched it from Apple after it was missed.
-    Recovered,
-}
-
-impl Source {
-    /// The source as one word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pushed => "pushed",
-            Self::Recovered => "recovered",
-        }
-    }
-}
+use crate::event::{Event, NotAnEvent};
 
 /// A notification on its way into the store.
 ///
-/// It can only be made from [`Authentic`] bytes: that is what keeps everything else out.
+/// It can only be made from [`Received`] bytes: that is what keeps everything else out.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Arrival {
@@ -84,9 +62,9 @@ pub struct Arrival {
     pub received_at: Timestamp,
     /// When its dispatches are due: at once, by [`crate::clock::Clock::steady`]. It is `received_at` unless told otherwise.
     pub due_at: Timestamp,
-    /// How it was proven to come from Apple.
-    pub proof: Proof,
-    /// The bytes as they came.
+    /// Why it was let in.
+    pub way: Way,
+    /// The bytes as they came, but for the tokens that stand in unsigned ones.
     pub body: Bytes,
     /// What is known of their content.
     pub content: Content,
@@ -97,25 +75,25 @@ pub struct Arrival {
 }
 
 impl Arrival {
-    /// Prepares authentic bytes for keeping.
+    /// Prepares bytes for keeping.
     ///
-    /// `parsed` is what [`Event::parse`] made of them, and `owed` names the handlers that the event is owed to. Bytes that are not an
+    /// `parsed` is what [`Received::read`] made of them, and `owed` names the handlers that the event is owed to. Bytes that are not an
     /// event are owed to nobody and kept all the same. What it owes is due when it was received, unless [`Arrival::due_at`] is set.
     pub fn new(
         endpoint: Arc<str>,
-        authentic: Authentic<Bytes>,
+        received: impl Into<Received>,
         parsed: Result<&Event, &NotAnEvent>,
         owed: Vec<Owed>,
         received_at: Timestamp,
     ) -> Self {
-        let (body, proof) = authentic.into_parts();
+        let (body, way) = received.into().into_parts();
         let identity = match parsed {
             Ok(event) => Identity::of_event(&endpoint, event),
             Err(_) => Identity::of_bytes(&endpoint, &body),
         };
         let content = Content::from(parsed);
         let owed = if parsed.is_ok() { owed } else { Vec::new() };
-        Self { endpoint, received_at, due_at: received_at, proof, body, content, identity, owed }
+        Self { endpoint, received_at, due_at: received_at, way, body, content, identity, owed }
     }
 }
 
@@ -135,7 +113,7 @@ pub struct Owed {
 pub enum Content {
     /// The bytes are an event.
     Event(Summary),
-    /// The bytes are authentic, but not an event.
+    /// The bytes were let in, but are not an event.
     Unparsed {
         /// Why they could not be read.
         reason: String,
@@ -181,9 +159,9 @@ pub struct Receipt {
     pub received_at: Timestamp,
     /// How it reached us.
     pub source: Source,
-    /// The signature header as it arrived; none on a recovered receipt.
+    /// The signature header as it arrived; none on a recovered or an unsigned receipt.
     pub signature: Option<String>,
-    /// The label of the secret that matched; none on a recovered receipt.
+    /// The label of the secret, or of the token, that matched; none on a recovered receipt.
     pub secret: Option<String>,
     /// What makes this event the same as another, as hexadecimal digits.
     pub identity: String,

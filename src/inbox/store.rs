@@ -7,7 +7,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
-    Accepted, Arrival, Claim, Claimed, Content, DispatchId, Finish, Identity, Owed, ReceiptId,
+    Accepted, Arrival, Claim, Claimed, Content, DispatchId, Finish, Identity, Owed, ReceiptId, Source,
     account::{Account, Entry, Pass},
     query::{Hour, Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
     secrets::{KeptSecret, KeptSecrets, SecretsReader},
@@ -73,8 +73,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// was not dead and nothing was changed.
     async fn skip(&self, id: DispatchId, reason: &str, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// The bytes of receipts that are kept unparsed, after the given number, oldest first.
-    async fn unparsed(&self, after: Option<ReceiptId>, limit: usize) -> Result<Vec<(ReceiptId, String, Bytes)>, StoreError>;
+    /// The receipts that are kept unparsed, after the given number, oldest first.
+    async fn unparsed(&self, after: Option<ReceiptId>, limit: usize) -> Result<Vec<Unread>, StoreError>;
 
     /// Replaces what is known of an unparsed receipt's content, and makes the dispatches it is owed to, due at `now`. `false` means
     /// that it was not unparsed any more and nothing was changed.
@@ -131,6 +131,19 @@ pub trait Store: Debug + Send + Sync + 'static {
     fn retry_after(&self) -> Duration {
         Duration::from_secs(5)
     }
+}
+
+/// A receipt that is kept unparsed: what it takes to read it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// Its number.
+    pub id: ReceiptId,
+    /// The name of the endpoint it belongs to.
+    pub endpoint: String,
+    /// How it reached us.
+    pub source: Source,
+    /// Its bytes.
+    pub body: Bytes,
 }
 
 /// Why a store could not do what it was asked.

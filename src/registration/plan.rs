@@ -146,6 +146,8 @@ pub enum Reason {
     NoApp,
     /// It is for the older marketplace webhook, of which the account has one.
     Marketplace,
+    /// It is for a webhook of Xcode Cloud, which the API does not know.
+    XcodeCloud,
     /// It needs a webhook, and the app has as many as it can have.
     NoRoom,
 }
@@ -177,6 +179,7 @@ impl Plan {
         for endpoint in &config.endpoints {
             let reason = match (endpoint.kind, &endpoint.app_id) {
                 (EndpointKind::Marketplace, _) => Reason::Marketplace,
+                (EndpointKind::XcodeCloud, _) => Reason::XcodeCloud,
                 (EndpointKind::App, None) => Reason::NoApp,
                 (EndpointKind::App, Some(_)) => continue,
             };
@@ -247,6 +250,7 @@ impl fmt::Display for Reason {
         match self {
             Self::NoApp => f.write_str("it has no `app_id`, so it is not known whose notifications come in"),
             Self::Marketplace => f.write_str("it is for the older marketplace webhook, which `asc-webhooks marketplace` sees to"),
+            Self::XcodeCloud => f.write_str("it is for a webhook of Xcode Cloud, which is set up by hand in App Store Connect"),
             Self::NoRoom => write!(f, "its app has {MOST_PER_APP} webhooks, and can have no more"),
         }
     }

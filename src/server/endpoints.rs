@@ -8,12 +8,13 @@ use metrics::Counter;
 
 use super::error::Refused;
 use crate::{
-    config,
+    config::{self, EndpointKind},
     signature::{Refusal, Secrets, SigningKey},
     telemetry::metrics as figures,
+    unsigned::{Token, Tokens},
 };
 
-/// Every endpoint, by path.
+/// Every endpoint, by the path that is configured.
 #[derive(Debug)]
 pub(super) struct Endpoints(HashMap<String, Arc<Endpoint>>);
 
@@ -22,15 +23,31 @@ impl Endpoints {
         Self(endpoints.iter().map(|endpoint| (endpoint.path.clone(), Arc::new(Endpoint::new(endpoint)))).collect())
     }
 
-    pub(super) fn at(&self, path: &str) -> Option<Arc<Endpoint>> {
-        self.0.get(path).cloned()
+    /// The endpoint that a request to this path is for, and the token that the path ends with, if that is how it is to be proven.
+    pub(super) fn at<'p>(&self, path: &'p str) -> Option<(Arc<Endpoint>, &'p str)> {
+        let by_signature = |endpoint: &&Arc<Endpoint>| matches!(endpoint.guard, Guard::Secrets(_));
+        if let Some(endpoint) = self.0.get(path).filter(by_signature) {
+            return Some((Arc::clone(endpoint), ""));
+        }
+        let (path, token) = path.rsplit_once('/')?;
+        let endpoint = self.0.get(path).filter(|endpoint| !by_signature(endpoint))?;
+        Some((Arc::clone(endpoint), token))
     }
+}
+
+/// Who keeps the door of an endpoint.
+#[derive(Debug)]
+pub(super) enum Guard {
+    /// What comes in is signed with one of these.
+    Secrets(Arc<Secrets>),
+    /// Nobody signs what comes in, and whoever brings it knows one of these.
+    Tokens(Tokens),
 }
 
 /// One receiving path.
 pub(super) struct Endpoint {
     pub(super) name: Arc<str>,
-    pub(super) secrets: Secrets,
+    pub(super) guard: Guard,
     // Looking a counter up takes longer than verifying a signature, so those that an attacker can make us use are at hand.
     taken: Counter,
     unauthorized: Counter,
@@ -41,10 +58,17 @@ impl Endpoint {
     fn new(endpoint: &config::Endpoint) -> Self {
         let name = &endpoint.name;
         let key = |secret: &config::EndpointSecret| SigningKey::new(&secret.secret, &*secret.label).until(secret.not_after);
+        let guard = match endpoint.kind {
+            EndpointKind::XcodeCloud => {
+                let token = |token: &config::EndpointSecret| Token::new(&token.secret, &*token.label).until(token.not_after);
+                Guard::Tokens(Tokens::new(endpoint.tokens.iter().map(token)))
+            }
+            _ => Guard::Secrets(Arc::new(Secrets::new(endpoint.secrets.iter().map(key)))),
+        };
         let forged = [Refusal::Absent, Refusal::Repeated, Refusal::Malformed, Refusal::Wrong];
         Self {
             name: Arc::clone(name),
-            secrets: Secrets::new(endpoint.secrets.iter().map(key)),
+            guard,
             taken: figures::requests(name, "200"),
             unauthorized: figures::requests(name, "401"),
             forged: forged.map(|refusal| (refusal, figures::refused(name, refusal.as_str()))),
@@ -71,7 +95,7 @@ impl Endpoint {
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Endpoint").field("name", &self.name).field("secrets", &self.secrets).finish_non_exhaustive()
+        f.debug_struct("Endpoint").field("name", &self.name).field("guard", &self.guard).finish_non_exhaustive()
     }
 }
 

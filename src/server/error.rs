@@ -1,7 +1,8 @@
 //! The ways a request can fail, and what is said about each.
 //!
 //! Three readers. Whoever sent the request gets a status and a few fixed words: Apple keeps answers and shows them to everyone with
-//! access to the account, and an attacker learns from every difference, so all four faults of a signature have one answer. The log
+//! access to the account, and an attacker learns from every difference, so all four faults of a signature have one answer, and whoever
+//! does not know the token of an endpoint is told that there is none. The log
 //! gets the reason in words, `/metrics` in one word.
 
 use std::time::Duration;
@@ -24,6 +25,9 @@ pub enum Refused {
     /// No endpoint has this path.
     #[error("no endpoint has this path")]
     UnknownPath,
+    /// The endpoint is Xcode Cloud's, and what follows its path is no token of it. The answer is that to an unknown path.
+    #[error("no token of the endpoint follows its path")]
+    WrongToken,
     /// The endpoint exists, and only takes `POST`.
     #[error("only `POST` is taken here")]
     WrongMethod,
@@ -79,7 +83,7 @@ impl Refused {
     /// The status as three digits, for a metric's label.
     pub(super) fn status_label(&self) -> &'static str {
         match self {
-            Self::UnknownPath => "404",
+            Self::UnknownPath | Self::WrongToken => "404",
             Self::WrongMethod => "405",
             Self::NotAuthentic(_) => "401",
             Self::TooLarge { .. } => "413",
@@ -94,6 +98,7 @@ impl Refused {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::UnknownPath => "unknown_path",
+            Self::WrongToken => "wrong_token",
             Self::WrongMethod => "wrong_method",
             Self::NotAuthentic(refusal) => refusal.as_str(),
             Self::TooLarge { .. } => "too_large",
@@ -115,7 +120,7 @@ impl Refused {
     /// The answer in numbers and words.
     fn terms(&self) -> (StatusCode, &'static str) {
         match self {
-            Self::UnknownPath => (StatusCode::NOT_FOUND, r#"{"error":"not found"}"#),
+            Self::UnknownPath | Self::WrongToken => (StatusCode::NOT_FOUND, r#"{"error":"not found"}"#),
             Self::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, r#"{"error":"method not allowed"}"#),
             Self::NotAuthentic(_) => (StatusCode::UNAUTHORIZED, r#"{"error":"unauthorized"}"#),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, r#"{"error":"too large"}"#),

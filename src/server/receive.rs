@@ -1,7 +1,7 @@
 //! A notification on its way in: limits, signature, intake, answer.
 //!
 //! The order is the point. Nothing is read before its size is known to be allowed, nothing is looked into before it is proven to come
-//! from Apple, and nothing is answered with 200 before it is kept. What the sender says about the bytes (type, encoding,
+//! from Apple, or, where nobody signs, brought by somebody who knows a token, and nothing is answered with 200 before it is kept. What the sender says about the bytes (type, encoding,
 //! trailers) is not looked at: the signature is over the bytes as they come.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -14,15 +14,17 @@ use axum::{
 use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt as _;
+use jiff::Timestamp;
 
 use super::{
     Receiver,
-    endpoints::{self, Endpoint},
+    endpoints::{self, Endpoint, Guard},
     error::{Refused, json},
 };
 use crate::{
-    inbox::Accepted,
-    signature::{self, Authentic},
+    inbox::{Accepted, Received},
+    signature::{self, Authentic, Secrets},
+    unsigned::Admission,
 };
 
 /// Apple keeps this answer and shows it to everyone with access to the account; so it says nothing, and never anything else.
@@ -33,16 +35,25 @@ const SMALL: usize = 64 * 1024;
 
 static SIGNATURE: HeaderName = HeaderName::from_static(signature::HEADER);
 
+/// How a request is to be let in.
+enum Entrance<'e> {
+    /// If one of these signed it.
+    BySignature(&'e Arc<Secrets>),
+    /// It is: whoever sent it knew a token.
+    Unsigned(Admission<'e>),
+}
+
 /// Answers a request to anything that has no route of its own.
 pub(super) async fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|&ConnectInfo(peer)| peer);
-    let Some(endpoint) = receiver.endpoints.load().at(request.uri().path()) else {
+    let path = request.uri().path().to_owned();
+    let Some((endpoint, token)) = receiver.endpoints.load().at(&path) else {
         let refused = Refused::UnknownPath;
         endpoints::count_refused("none", &refused);
         receiver.refusals.tell(&refused, "none", peer);
         return refused.into_response();
     };
-    match take_in(&receiver, &endpoint, request).await {
+    match take_in(&receiver, &endpoint, token, request).await {
         Ok(()) => {
             endpoint.count_taken();
             json(StatusCode::OK, TAKEN)
@@ -55,7 +66,14 @@ pub(super) async fn receive(State(receiver): State<Arc<Receiver>>, request: Requ
     }
 }
 
-async fn take_in(receiver: &Arc<Receiver>, endpoint: &Arc<Endpoint>, request: Request) -> Result<(), Refused> {
+async fn take_in(receiver: &Arc<Receiver>, endpoint: &Arc<Endpoint>, token: &str, request: Request) -> Result<(), Refused> {
+    let entrance = match &endpoint.guard {
+        Guard::Secrets(secrets) => Entrance::BySignature(secrets),
+        // Before everything else, so that without the token nothing tells an endpoint from none.
+        Guard::Tokens(tokens) => {
+            Entrance::Unsigned(tokens.admit(token.as_bytes(), receiver.clock.now()).ok_or(Refused::WrongToken)?)
+        }
+    };
     if request.method() != Method::POST {
         return Err(Refused::WrongMethod);
     }
@@ -64,9 +82,14 @@ async fn take_in(receiver: &Arc<Receiver>, endpoint: &Arc<Endpoint>, request: Re
     }
     let (head, body) = request.into_parts();
     let body = read(body, receiver.max_body, receiver.body_timeout).await?;
-    let signatures = head.headers.get_all(&SIGNATURE);
-    let authentic = verify(receiver, endpoint, signatures.iter(), body).await?;
-    keep(receiver, endpoint, authentic).await
+    let brought = match entrance {
+        Entrance::BySignature(secrets) => {
+            let signatures = head.headers.get_all(&SIGNATURE);
+            verify(secrets, signatures.iter(), body, receiver.clock.now()).await?.into()
+        }
+        Entrance::Unsigned(admission) => admission.take(body).into(),
+    };
+    keep(receiver, endpoint, brought).await
 }
 
 async fn read(body: Body, limit: usize, within: Duration) -> Result<Bytes, Refused> {
@@ -102,32 +125,31 @@ async fn gather(mut body: Body, limit: usize) -> Result<Bytes, Refused> {
 }
 
 async fn verify<'h>(
-    receiver: &Receiver,
-    endpoint: &Arc<Endpoint>,
+    secrets: &Arc<Secrets>,
     signatures: impl Iterator<Item = &'h HeaderValue>,
     body: Bytes,
+    now: Timestamp,
 ) -> Result<Authentic<Bytes>, Refused> {
-    let now = receiver.clock.now();
     if body.len() <= SMALL {
-        return Ok(endpoint.secrets.verify(signatures.map(HeaderValue::as_bytes), body, now)?);
+        return Ok(secrets.verify(signatures.map(HeaderValue::as_bytes), body, now)?);
     }
-    let endpoint = Arc::clone(endpoint);
+    let secrets = Arc::clone(secrets);
     // The second proves that there is more than one; how many more does not matter.
     let signatures: Vec<HeaderValue> = signatures.take(2).cloned().collect();
     let verified =
-        tokio::task::spawn_blocking(move || endpoint.secrets.verify(signatures.iter().map(HeaderValue::as_bytes), body, now)).await;
+        tokio::task::spawn_blocking(move || secrets.verify(signatures.iter().map(HeaderValue::as_bytes), body, now)).await;
     Ok(verified.map_err(|_| Refused::Panicked)??)
 }
 
-/// Has authentic bytes kept, in a task of its own: a sender that goes away ends the request, but not what was begun for it.
-async fn keep(receiver: &Arc<Receiver>, endpoint: &Arc<Endpoint>, authentic: Authentic<Bytes>) -> Result<(), Refused> {
-    // Only what is authentic may take up a place: nobody else can fill them.
+/// Has bytes kept that were let in, in a task of its own: a sender that goes away ends the request, but not what was begun for it.
+async fn keep(receiver: &Arc<Receiver>, endpoint: &Arc<Endpoint>, brought: Received) -> Result<(), Refused> {
+    // Only what was let in may take up a place: nobody else can fill them.
     let place =
         Arc::clone(&receiver.in_flight).try_acquire_owned().map_err(|_| Refused::TooMany { limit: receiver.max_in_flight })?;
     let task = receiver.shutdown.spawn({
         let (receiver, endpoint) = (Arc::clone(receiver), Arc::clone(endpoint));
         async move {
-            let kept = receiver.hand_over(&endpoint, authentic).await;
+            let kept = receiver.hand_over(&endpoint, brought).await;
             drop(place);
             kept
         }
@@ -136,8 +158,8 @@ async fn keep(receiver: &Arc<Receiver>, endpoint: &Arc<Endpoint>, authentic: Aut
 }
 
 impl Receiver {
-    async fn hand_over(&self, endpoint: &Endpoint, authentic: Authentic<Bytes>) -> Result<(), Refused> {
-        match self.intake.take_in(&endpoint.name, authentic).await {
+    async fn hand_over(&self, endpoint: &Endpoint, brought: Received) -> Result<(), Refused> {
+        match self.intake.take_in(&endpoint.name, brought).await {
             Ok(Accepted::New { .. }) => {
                 self.readiness.committed(self.clock.steady());
                 Ok(())

@@ -211,7 +211,7 @@ impl Worker {
         if claimed.attempt > backoff::attempts(&lane.retry) {
             return End::LostTooOften;
         }
-        let event = match Event::parse(claimed.body.clone()) {
+        let event = match claimed.receipt.source.read(claimed.body.clone()) {
             Ok(event) => Arc::new(event),
             Err(error) => return End::Answered(Err(HandlerError::reject(error))),
         };
@@ -251,7 +251,9 @@ impl Worker {
         event: &Arc<Event>,
         shutdown: &Shutdown,
     ) -> Result<Option<Arc<Details>>, HandlerError> {
-        let Some(enrichment) = self.enrichment.as_ref().filter(|_| lane.enrich != Enrich::Off) else { return Ok(None) };
+        // Nobody is sent to Apple with ids that nobody signed.
+        let may_ask = lane.enrich != Enrich::Off && !event.kind.family().is_unsigned();
+        let Some(enrichment) = self.enrichment.as_ref().filter(|_| may_ask) else { return Ok(None) };
         let known = enrichment.details(&claimed.receipt, event, claimed.details.as_ref(), shutdown).await;
         match known.missing {
             Some(missing) if lane.enrich == Enrich::Required => {

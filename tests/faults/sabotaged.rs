@@ -33,7 +33,7 @@ use asc_webhooks::{
     config::{self, Sources, StoreUrl},
     handler::{HandlerError, Registry, handler_fn},
     inbox::{
-        Accepted, Arrival, Claim, Claimed, Finish, Identity, ReceiptId, Store, StoreError,
+        Accepted, Arrival, Claim, Claimed, Finish, Identity, ReceiptId, Store, StoreError, Way,
         secrets::SecretsReader,
         sqlite::{Options, Sqlite},
         wrapper::Wrapper,
@@ -165,7 +165,7 @@ impl Wrapper for Twin {
                 tokio::spawn(async move { kept.accept(arrival).await });
                 Ok(NEW)
             }
-            Sabotage::MarkFirst if matches!(arrival.proof, Proof::Fetched) => {
+            Sabotage::MarkFirst if arrival.way == Way::Proven(Proof::Fetched) => {
                 self.buffer.lock().await.push(arrival);
                 Ok(NEW)
             }

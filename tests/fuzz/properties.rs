@@ -35,6 +35,14 @@ pub(crate) fn event(body: &[u8]) {
         let again = Event::parse(raw).expect("what was read once is read again");
         assert_eq!(Identity::of_event("endpoint", &event), Identity::of_event("endpoint", &again));
     }
+    let raw = Bytes::copy_from_slice(body);
+    if let Ok(event) = Event::parse_xcode_cloud(raw.clone()) {
+        assert_eq!(event.raw(), &raw, "an event keeps the bytes it was read from");
+        assert!(
+            event.kind.family().is_unsigned() && event.payload.family().is_unsigned(),
+            "what nobody signed is of no other family"
+        );
+    }
 }
 
 /// The configuration file: it is settled, or everything that is wrong with it is said, without a panic.

@@ -12,7 +12,7 @@ fn loaded(text: &str) -> Result<Loaded, Problems> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.toml");
     fs::write(&file, text).unwrap();
-    let secret = "a secret that nobody has printed anywhere";
+    let secret = "a-secret-that-nobody-has-printed-anywhere";
     let names = [
         "MY_APP_SECRET",
         "CI_HOOK_SECRET",
@@ -25,8 +25,9 @@ fn loaded(text: &str) -> Result<Loaded, Problems> {
         "ASC_KEY",
         "ADMIN_TOKEN",
         "ADMIN_READ_TOKEN",
+        "XCODE_CLOUD_TOKEN",
     ];
-    let environment = names.map(|name| (name.to_owned(), format!("{secret} for {name}")));
+    let environment = names.map(|name| (name.to_owned(), format!("{secret}-for-{name}")));
     load(&Sources { file: Some(file), environment: environment.into_iter().collect(), ..Sources::of_process(None) })
 }
 
@@ -65,6 +66,6 @@ fn what_the_example_has_commented_out_works_too() {
     });
     let whole = lines.collect::<Vec<_>>().join("\n").replace(program, "command = [\"/bin/sh\"]");
     let loaded = loaded(&whole).unwrap();
-    assert_eq!(loaded.config.handlers.len(), 3);
+    assert_eq!((loaded.config.handlers.len(), loaded.config.endpoints.len()), (4, 2));
     app::check(&loaded, &Registry::builtin()).unwrap();
 }

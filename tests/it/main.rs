@@ -20,3 +20,4 @@ mod sandbox;
 mod store;
 mod support;
 mod tidy;
+mod unsigned;

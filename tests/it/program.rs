@@ -185,3 +185,53 @@ fn the_example_inside_another_application_handles_an_event() {
     told.recv_timeout(PATIENCE).expect("the event is handed on");
     serving.end(Signal::INT);
 }
+
+/// Logged at the finest level, asked with right and wrong tokens, reloaded, and shown by every command: the token is in none of it.
+#[test]
+fn a_token_in_a_path_is_printed_nowhere() {
+    const TOKEN: &str = "91e0c7d25f3b4a6880d1f94c7ab26e35";
+    let place = Place::new(
+        "[[endpoint]]\nname = 'builds'\npath = '/xcode'\nkind = 'xcode-cloud'\ntokens = [{ file = 'token' }]\n\
+         [[handler]]\nname = 'log'\nkind = 'log'\nevents = ['*', 'xcode_cloud']\n",
+    );
+    place.write("token", TOKEN);
+    let config = fs::read_to_string(place.0.path().join("config.toml")).unwrap();
+    place.write("config.toml", &config.replace("format = 'json'", "format = 'json'\nlog = 'trace'"));
+    let mut server = place.start(PROGRAM, &["serve", "--config", "config.toml"]);
+    let address = server.address();
+    let url = format!("http://{address}/xcode");
+    let mut told = String::new();
+    let mut run = |arguments: &[&str], code: i32| {
+        let output = place.command(PROGRAM, arguments).env("ASC_WEBHOOKS_CONFIG", "config.toml").output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
+        told.push_str(&String::from_utf8(output.stdout).unwrap());
+        told.push_str(&String::from_utf8(output.stderr).unwrap());
+    };
+    let inside = format!("webhook.url={url}/{TOKEN}");
+    run(&["send", "xcode_cloud_build_completed", "--url", &url, "--data", &inside], 0);
+    run(&["send", "xcode_cloud_build_started", "--url", &url, "--secret-file", "token", "--json"], 0);
+    run(&["send", "xcode_cloud_build_started", "--url", &url, "--secret-file", "old"], 4);
+    run(&["send", "xcode_cloud_build_started", "--url", &format!("{url}/deeper"), "--secret-file", "token"], 4);
+    run(&["send", "xcode_cloud_build_started", "--endpoint", "app"], 1);
+    run(&["check"], 0);
+    run(&["events", "list"], 0);
+    run(&["events", "show", "1"], 0);
+    run(&["events", "show", "1", "--raw"], 0);
+    run(&["events", "export"], 0);
+    server.signal(Signal::HUP);
+    server.hear(&["receiving what nobody signs"]);
+    server.hear(&["the configuration was loaded again"]);
+    server.signal(Signal::TERM);
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+    while let Ok(line) = server.lines.recv_timeout(PATIENCE) {
+        server.heard.push(line);
+    }
+    let logged = server.heard.join("\n");
+    assert!(logged.contains("\"DEBUG\"") && logged.contains("wrong_token"), "{logged}");
+    assert!(told.contains("takes what nobody signs") && told.contains("(unsigned)") && told.contains("***"), "{told}");
+    assert!(
+        !logged.contains(TOKEN) && !told.contains(TOKEN),
+        "{}",
+        format!("{logged}\n{told}").lines().find(|line| line.contains(TOKEN)).unwrap()
+    );
+}

@@ -61,6 +61,7 @@ impl Server {
             kind: config::EndpointKind::App,
             secrets: vec![config::EndpointSecret { secret: Secret::new(SECRET), label: "only".to_owned(), not_after: None }],
             managed_secrets: false,
+            tokens: Vec::new(),
             app_id: None,
             events: Vec::new(),
         };

@@ -11,7 +11,10 @@ use super::{
     failure::{Failure, Outcome},
     output,
 };
-use crate::{app, config::Problem};
+use crate::{
+    app,
+    config::{EndpointKind, Problem},
+};
 
 /// Load the configuration, build every handler, and say all that is wrong
 #[derive(Debug, clap::Args)]
@@ -39,6 +42,10 @@ pub(super) async fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
     let is_json = arguments.format.json;
     if !is_json {
         output::line(words(&problems, warnings))?;
+    }
+    let endpoints = loaded.iter().flat_map(|loaded| &loaded.config.endpoints);
+    for endpoint in endpoints.filter(|endpoint| endpoint.kind == EndpointKind::XcodeCloud && !is_json) {
+        output::talk(format_args!("the endpoint `{}` takes what nobody signs: whoever knows its token gets in", endpoint.name));
     }
     let online = match &loaded {
         Ok(loaded) if arguments.online && problems.is_empty() => {

@@ -111,6 +111,12 @@ pub(super) async fn look(
             findings.add(Finding::new(name, None, "not looked at: it is for a marketplace's webhook; see `marketplace show`"))?;
             continue;
         }
+        if endpoint.kind == EndpointKind::XcodeCloud {
+            let message =
+                "not looked at: it is for a webhook of Xcode Cloud, which is set up by hand; what comes in there is unsigned";
+            findings.add(Finding::new(name, None, message))?;
+            continue;
+        }
         let Some(app) = &endpoint.app_id else {
             findings.add(Finding::new(name, None, "not looked at: it has no `app_id`"))?;
             continue;

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     config::Config,
     inbox::{
-        Content, Dispatch, ReceiptId, Store,
+        Content, Dispatch, ReceiptId, Source, Store,
         query::{Listed, PageRequest},
     },
 };
@@ -59,7 +59,7 @@ pub(in crate::cli) fn table(items: &[Listed]) -> String {
         vec![
             receipt.id.to_string(),
             output::time(receipt.received_at),
-            receipt.endpoint.clone(),
+            if receipt.source == Source::Unsigned { format!("{} (unsigned)", receipt.endpoint) } else { receipt.endpoint.clone() },
             output::short(&kind),
             output::short(&state),
             output::short(&subject),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::super::{Format, Outcome, output};
 use crate::{
     event::Details,
-    inbox::{Content, Store, query::ReceiptRecord},
+    inbox::{Content, Source, Store, query::ReceiptRecord},
 };
 
 /// Show one receipt with its dispatches and attempts
@@ -55,7 +55,7 @@ pub(in crate::cli) fn words(record: &ReceiptRecord) -> String {
         ("receipt", receipt.id.to_string()),
         ("endpoint", receipt.endpoint.clone()),
         ("received", format!("{} UTC, {}", output::time(receipt.received_at), receipt.source.as_str())),
-        ("secret", receipt.secret.clone().unwrap_or_default()),
+        (if receipt.source == Source::Unsigned { "token" } else { "secret" }, receipt.secret.clone().unwrap_or_default()),
     ];
     match &receipt.content {
         Content::Event(event) => {

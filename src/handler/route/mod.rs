@@ -1,6 +1,7 @@
 //! Which handlers an event is owed to.
 //!
-//! Pure: an event, an endpoint's name and the routes in, handlers' names out. What is asked first costs least: the kind, then the
+//! Pure: an event, an endpoint's name and the routes in, handlers' names out. What nobody signed is owed only to handlers that ask for
+//! it: whose `events` name it, or whose `endpoints` name where it came in. That `*` would take it too is not asking, nor is a `when`. What is asked first costs least: the kind, then the
 //! endpoint, then the `when` expression. An expression that fails on an event counts as true, so that a mistake in it brings an event
 //! too many and never one too few; so does one that depends on details of the event, which are not known yet: the worker asks it again.
 
@@ -11,7 +12,7 @@ use std::{cell::OnceCell, fmt, sync::Arc};
 use self::when::{Answer, Facts};
 pub use self::when::{When, WhenError};
 use crate::{
-    event::{Event, EventKind, KindPattern},
+    event::{Event, EventKind, FamilyName, KindPattern},
     plain,
 };
 
@@ -33,6 +34,14 @@ pub struct Route {
     pub wants: Wants,
     /// Whether the events of one subject are owed one after another.
     pub in_order: bool,
+}
+
+impl Route {
+    /// Whether it asks for events of a family that nobody signs, and does not only fail to rule them out. That the endpoint is one of
+    /// those it names has been looked at before.
+    fn asks_for_unsigned(&self, family: FamilyName) -> bool {
+        !self.endpoints.is_empty() || self.patterns.iter().any(|pattern| pattern.names(family))
+    }
 }
 
 impl fmt::Debug for Route {
@@ -66,6 +75,7 @@ impl Routes {
             route.patterns.iter().any(|pattern| pattern.matches(&event.kind))
                 && (route.endpoints.is_empty() || route.endpoints.iter().any(|name| **name == *endpoint))
                 && (route.wants)(&event.kind)
+                && (!event.kind.family().is_unsigned() || route.asks_for_unsigned(event.kind.family()))
                 && route.when.as_ref().is_none_or(|when| {
                     let facts = facts.get_or_init(|| Facts::of(endpoint, event, None));
                     when.answer(facts).map_or_else(
@@ -120,6 +130,25 @@ mod tests {
         check(Route { wants: Arc::new(|kind| *kind == EventKind::WebhookPingCreated), ..route("unwanted") }, false);
         check(Route { when: when("event.state == 'REJECTED' and endpoint == 'ios'"), ..route("when") }, true);
         check(Route { when: when("event.state == 'IN_REVIEW'"), ..route("not when") }, false);
+    }
+
+    #[test]
+    fn what_nobody_signed_must_be_asked_for() {
+        let built = sample::of(&EventKind::XcodeCloudBuildCompleted).event().unwrap();
+        let check = |route: Route, is_owed: bool| {
+            let routes = Routes::new(vec![route]);
+            assert_eq!(routes.matching("builds", &built).count(), usize::from(is_owed), "{routes:?}");
+        };
+        let patterns = |texts: &[&str]| texts.iter().map(|text| KindPattern::parse(text).unwrap()).collect::<Vec<_>>();
+        check(route("everything"), false);
+        check(Route { when: Some(When::compile("event.family == 'xcode_cloud'").unwrap()), ..route("when") }, false);
+        check(Route { patterns: patterns(&["*", "xcode_cloud"]), ..route("family") }, true);
+        check(Route { patterns: patterns(&["xcodeCloudBuildCompleted"]), ..route("kind") }, true);
+        check(Route { patterns: patterns(&["xcodeCloud*"]), ..route("prefix") }, true);
+        check(Route { patterns: patterns(&["xcodeCloudBuildStarted"]), ..route("other kind") }, false);
+        check(Route { endpoints: vec!["app".into(), "builds".into()], ..route("endpoint") }, true);
+        check(Route { endpoints: vec!["app".into()], patterns: patterns(&["xcode_cloud"]), ..route("other endpoint") }, false);
+        check(Route { endpoints: vec!["builds".into()], patterns: patterns(&["app_version"]), ..route("other events") }, false);
     }
 
     #[test]

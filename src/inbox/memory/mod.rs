@@ -17,7 +17,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::state::{State, is_unparsed, meets};
 use super::{
-    Accepted, Arrival, Claim, Claimed, Content, DispatchId, DispatchState, Finish, Identity, Owed, ReceiptId, Store, StoreError,
+    Accepted, Arrival, Claim, Claimed, Content, DispatchId, DispatchState, Finish, Identity, Owed, Receipt, ReceiptId, Store,
+    StoreError, Unread,
     account::{Account, Entry, Pass},
     query::{DispatchRecord, Hour, Listed, Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
     secrets::{KeptSecret, KeptSecrets, SecretsReader},
@@ -125,11 +126,17 @@ impl Store for Memory {
         Ok(self.state()?.skip(id, reason, now))
     }
 
-    async fn unparsed(&self, after: Option<ReceiptId>, limit: usize) -> Result<Vec<(ReceiptId, String, Bytes)>, StoreError> {
+    async fn unparsed(&self, after: Option<ReceiptId>, limit: usize) -> Result<Vec<Unread>, StoreError> {
         let state = self.state()?;
         let later = state.receipts.values().filter(|(receipt, _)| after.is_none_or(|after| receipt.id > after));
         let unparsed = later.filter(|(receipt, _)| is_unparsed(&receipt.content)).take(limit);
-        Ok(unparsed.map(|(receipt, body)| (receipt.id, receipt.endpoint.clone(), body.clone())).collect())
+        let unread = |(Receipt { id, endpoint, source, .. }, body): &(Receipt, Bytes)| Unread {
+            id: *id,
+            endpoint: endpoint.clone(),
+            source: *source,
+            body: body.clone(),
+        };
+        Ok(unparsed.map(unread).collect())
     }
 
     async fn reparsed(

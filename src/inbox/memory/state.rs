@@ -16,7 +16,6 @@ use super::super::{
     secrets::KeptSecrets,
 };
 use super::account::Accounts;
-use crate::signature::Proof;
 
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -91,26 +90,22 @@ impl Owing {
 
 impl State {
     pub(super) fn accept(&mut self, arrival: Arrival) -> Accepted {
-        let Arrival { endpoint, received_at, due_at, proof, body, content, identity, owed } = arrival;
+        let Arrival { endpoint, received_at, due_at, way, body, content, identity, owed } = arrival;
         let same_id = !is_unparsed(&content) && self.identities.contains_key(&identity.event);
         if !self.remember(&identity) {
             return Accepted::Known;
         }
         self.last_receipt += 1;
         let id = ReceiptId(self.last_receipt);
-        let (source, signature, secret) = match proof {
-            Proof::Signed { signature, secret } => (Source::Pushed, Some(signature), Some(secret)),
-            Proof::Fetched => (Source::Recovered, None, None),
-        };
         let newest = self.newest.entry(endpoint.to_string()).or_insert(received_at);
         *newest = received_at.max(*newest);
         let receipt = Receipt {
             id,
             endpoint: endpoint.to_string(),
             received_at,
-            source,
-            signature,
-            secret,
+            source: way.source(),
+            signature: way.signature().map(str::to_owned),
+            secret: way.secret().map(str::to_owned),
             identity: identity.to_hex(),
             content,
             size: body.len() as u64,

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use rusqlite::{Result, Row, types::Type};
 
 use super::super::{AttemptResult, Content, DispatchState, Receipt, ReceiptId, Source, Summary};
-use crate::signature::Proof;
 
 /// How many dispatches a receipt may have: see the table `dispatch`.
 pub(super) const PER_RECEIPT: i64 = 1_000;
@@ -48,7 +47,7 @@ pub(super) fn receipt(row: &Row<'_>) -> Result<Receipt> {
         id: ReceiptId(row.get(0)?),
         endpoint: row.get(1)?,
         received_at: time(row, 2)?,
-        source: if row.get::<_, i64>(3)? == 0 { Source::Pushed } else { Source::Recovered },
+        source: source(row, 3)?,
         signature: row.get(4)?,
         secret: row.get(5)?,
         identity: hex::encode(row.get_ref(6)?.as_blob()?),
@@ -125,11 +124,19 @@ pub(super) fn attempt_result(row: &Row<'_>, column: usize) -> Result<AttemptResu
 }
 
 /// The number that stands for how a receipt came.
-pub(super) fn source_code(proof: &Proof) -> i64 {
-    match proof {
-        Proof::Signed { .. } => 0,
-        Proof::Fetched => 1,
+pub(super) fn source_code(source: Source) -> i64 {
+    match source {
+        Source::Pushed => 0,
+        Source::Recovered => 1,
+        Source::Unsigned => 2,
     }
+}
+
+/// How a receipt came.
+pub(super) fn source(row: &Row<'_>, column: usize) -> Result<Source> {
+    let code = row.get(column)?;
+    let known = [Source::Pushed, Source::Recovered, Source::Unsigned].into_iter().find(|&source| source_code(source) == code);
+    known.ok_or(rusqlite::Error::IntegralValueOutOfRange(column, code))
 }
 
 /// The first and the last number that a dispatch of this receipt can have.

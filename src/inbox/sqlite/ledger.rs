@@ -10,11 +10,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Result, params};
 
 use super::{
-    super::{Accepted, Arrival, Content, DispatchState, Identity, Owed, ReceiptId, Summary, query::Purged},
-    column::{dispatch_range, micros, source_code, state},
+    super::{Accepted, Arrival, Content, DispatchState, Identity, Owed, ReceiptId, Source, Summary, query::Purged},
+    column::{dispatch_range, micros, source, source_code, state},
     tally::{Tally, WHOLE_STORE, What},
 };
-use crate::signature::Proof;
 
 /// How many names are remembered before all are forgotten: far more than there are kinds and states, far fewer than memory holds.
 const REMEMBERED_NAMES: usize = 4_096;
@@ -64,26 +63,23 @@ impl Ledger {
 
     /// See [`super::super::Store::accept`].
     pub(super) fn accept(&mut self, arrival: &Arrival) -> Result<Accepted> {
-        let Arrival { endpoint, received_at, due_at, proof, body, content, identity, owed } = arrival;
+        let Arrival { endpoint, received_at, due_at, way, body, content, identity, owed } = arrival;
         let (known, id_known) = self.look_up(identity)?;
         if known {
             return Ok(Accepted::Known);
         }
         let endpoint = self.name(endpoint)?;
-        self.insert_receipt(endpoint, *received_at, proof, content)?;
+        self.insert_receipt(endpoint, *received_at, way.source(), content)?;
         let id = self.connection.last_insert_rowid();
-        let (signature, secret) = match proof {
-            Proof::Signed { signature, secret } => (Some(signature), Some(self.name(secret)?)),
-            Proof::Fetched => (None, None),
-        };
+        let secret = way.secret().map(|secret| self.name(secret)).transpose()?;
         self.connection
             .prepare_cached("INSERT INTO original (receipt, identity, signature, secret, body) VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![id, identity.content(), signature, secret, body.as_ref()])?;
+            .execute(params![id, identity.content(), way.signature(), secret, body.as_ref()])?;
         self.remember(identity)?;
         self.owe_beside(Vec::new(), id, owed, &Line::of(content, *received_at), *due_at)?;
 
         self.tally.add(endpoint, What::Receipts, 1);
-        self.tally.add(endpoint, What::Recovered, i64::from(matches!(proof, Proof::Fetched)));
+        self.tally.add(endpoint, What::Recovered, i64::from(way.source() == Source::Recovered));
         self.tally.add(endpoint, What::Unparsed, i64::from(matches!(content, Content::Unparsed { .. })));
         self.tally.received(endpoint, micros(*received_at));
         // Bytes that are not an event have no event id that they could share.
@@ -223,7 +219,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn insert_receipt(&mut self, endpoint: i64, received_at: Timestamp, proof: &Proof, content: &Content) -> Result<()> {
+    fn insert_receipt(&mut self, endpoint: i64, received_at: Timestamp, source: Source, content: &Content) -> Result<()> {
         match content {
             Content::Event(summary) => {
                 let [kind, state, previous_state, subject_type] = self.summary_names(summary)?;
@@ -235,7 +231,7 @@ impl Ledger {
                     .execute(params![
                         micros(received_at),
                         endpoint,
-                        source_code(proof),
+                        source_code(source),
                         kind,
                         state,
                         previous_state,
@@ -248,7 +244,7 @@ impl Ledger {
             Content::Unparsed { reason } => {
                 self.connection
                     .prepare_cached("INSERT INTO receipt (received_at, endpoint, source, reason) VALUES (?1, ?2, ?3, ?4)")?
-                    .execute(params![micros(received_at), endpoint, source_code(proof), reason])?;
+                    .execute(params![micros(received_at), endpoint, source_code(source), reason])?;
             }
         }
         Ok(())
@@ -275,15 +271,15 @@ impl Ledger {
         let removed = self
             .connection
             .prepare_cached("DELETE FROM receipt WHERE id = ?1 RETURNING endpoint, source, reason IS NOT NULL")?
-            .query_row([id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))
+            .query_row([id], |row| Ok((row.get::<_, i64>(0)?, source(row, 1)?, row.get::<_, i64>(2)?)))
             .optional()?;
-        let Some((endpoint, recovered, unparsed)) = removed else { return Ok(false) };
+        let Some((endpoint, source, unparsed)) = removed else { return Ok(false) };
         self.connection.prepare_cached("DELETE FROM original WHERE receipt = ?1")?.execute([id])?;
         self.forget_details(id)?;
         self.connection.prepare_cached("DELETE FROM attempt WHERE dispatch BETWEEN ?1 AND ?2")?.execute([first, last])?;
         self.connection.prepare_cached("DELETE FROM dispatch WHERE id BETWEEN ?1 AND ?2")?.execute([first, last])?;
         self.tally.add(endpoint, What::Receipts, -1);
-        self.tally.add(endpoint, What::Recovered, -recovered);
+        self.tally.add(endpoint, What::Recovered, -i64::from(source == Source::Recovered));
         self.tally.add(endpoint, What::Unparsed, -unparsed);
         for (handler, state) in dispatches {
             self.tally.add(handler, What::Dispatches(state), -1);

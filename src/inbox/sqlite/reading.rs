@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     super::{
-        Attempt, Dispatch, DispatchId, DispatchState, ReceiptId, StoreError,
+        Attempt, Dispatch, DispatchId, DispatchState, ReceiptId, StoreError, Unread,
         query::{DispatchRecord, EndpointStats, HandlerStats, ReceiptRecord, Stats},
     },
     Options,
@@ -166,18 +166,15 @@ fn history_of(connection: &Connection, dispatch: DispatchId) -> rusqlite::Result
 }
 
 /// See [`super::super::Store::unparsed`].
-pub(super) fn unparsed(
-    connection: &Connection,
-    after: Option<ReceiptId>,
-    limit: usize,
-) -> rusqlite::Result<Vec<(ReceiptId, String, Bytes)>> {
+pub(super) fn unparsed(connection: &Connection, after: Option<ReceiptId>, limit: usize) -> rusqlite::Result<Vec<Unread>> {
     connection
         .prepare_cached(
-            "SELECT r.id, n.name, o.body FROM receipt r JOIN original o ON o.receipt = r.id JOIN name n ON n.id = r.endpoint \
+            "SELECT r.id, n.name, r.source, o.body FROM receipt r JOIN original o ON o.receipt = r.id JOIN name n ON n.id = r.endpoint \
              WHERE r.reason IS NOT NULL AND r.id > ?1 ORDER BY r.id LIMIT ?2",
         )?
         .query_map(params![after.map_or(0, |after| after.0), count(limit)], |row| {
-            Ok((ReceiptId(row.get(0)?), row.get(1)?, Bytes::from(row.get::<_, Vec<u8>>(2)?)))
+            let body = Bytes::from(row.get::<_, Vec<u8>>(3)?);
+            Ok(Unread { id: ReceiptId(row.get(0)?), endpoint: row.get(1)?, source: column::source(row, 2)?, body })
         })?
         .collect()
 }

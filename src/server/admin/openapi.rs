@@ -52,7 +52,7 @@ pub(super) const RECEIPTS: Operation = Operation {
         parameter("state", "Text", "In this state."),
         parameter("since", "Moment", "Received at or after this time, or this long ago."),
         parameter("until", "Moment", "Received before this time, or this long ago."),
-        parameter("unparsed", "Truth", "Only what is authentic but no event."),
+        parameter("unparsed", "Truth", "Only what was let in but is no event."),
         parameter("dispatch", "DispatchState", "With a dispatch in this state."),
         parameter("handler", "Text", "With a dispatch to this handler."),
         LIMIT,

@@ -2,6 +2,7 @@
 
 mod health;
 mod store;
+mod unsigned;
 
 use std::{convert::Infallible, sync::atomic::Ordering};
 
@@ -17,7 +18,6 @@ use self::store::{Mood, Moody};
 use super::*;
 use crate::{
     clock::ManualClock,
-    config::EndpointKind,
     event::{EventKind, sample},
     handler::route::Routes,
     secret::Secret,
@@ -68,9 +68,10 @@ fn endpoint(path: &str, secret: &str) -> config::Endpoint {
     config::Endpoint {
         name: path.trim_start_matches('/').into(),
         path: path.to_owned(),
-        kind: EndpointKind::App,
+        kind: config::EndpointKind::App,
         secrets: vec![config::EndpointSecret { secret: Secret::new(secret), label: "only".to_owned(), not_after: None }],
         managed_secrets: false,
+        tokens: Vec::new(),
         app_id: None,
         events: Vec::new(),
     }
@@ -146,10 +147,9 @@ async fn authentic_is_200_whether_new_known_or_unreadable() {
 #[tokio::test]
 async fn what_is_said_about_the_bytes_is_not_looked_at() {
     let bench = Bench::new();
-    for (name, value) in [("content-encoding", "gzip"), ("content-type", "image/png"), ("content-type", ""), ("expect", "nothing")]
-    {
-        let mut request = signed(notification(value));
-        request.headers_mut().append(name, HeaderValue::from_static(value));
+    for (key, text) in [("content-encoding", "gzip"), ("content-type", "image/png"), ("content-type", ""), ("expect", "nothing")] {
+        let mut request = signed(notification(text));
+        request.headers_mut().append(key, HeaderValue::from_static(text));
         bench.ask(request).await.is(200, OK);
     }
 }

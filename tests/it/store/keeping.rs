@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use asc_webhooks::{
-    event::Event,
+    event::{Event, EventKind, sample},
     inbox::{
-        Accepted, Content, Dispatch, DispatchState, Identity, ReceiptId, Source, Store, Verdict,
+        Accepted, Arrival, Content, Dispatch, DispatchState, Identity, ReceiptId, Received, Source, Store, Unread, Verdict,
         query::{EndpointStats, HandlerStats, PageRequest, Purged, ReceiptFilter, Replay, Stats},
         secrets::{KeptSecret, SecretState, SecretsReader},
     },
+    secret::Secret,
+    unsigned::{Token, Tokens},
 };
 use bytes::Bytes;
 
@@ -17,6 +19,7 @@ use super::{Letter, accept, arrival, at, claim, dead, finish, kept_by_every_stor
 kept_by_every_store! {
     receipts_are_counted_by_the_hour
     an_arrival_is_kept_as_it_came
+    what_nobody_signed_says_so_for_good
     the_same_event_is_known
     the_same_id_with_other_content_is_another_receipt
     endpoints_do_not_share_events
@@ -225,6 +228,29 @@ async fn each_filter_finds_its_own(store: Arc<dyn Store>) {
     }
 }
 
+async fn what_nobody_signed_says_so_for_good(store: Arc<dyn Store>) {
+    let tokens = Tokens::new([Token::new(&Secret::new("a token of these tests"), "only")]);
+    let unsigned = |body: &str| tokens.admit(b"a token of these tests", at(1_000)).unwrap().take(body.to_owned().into());
+    let body = String::from_utf8(sample::of(&EventKind::XcodeCloudBuildCompleted).body().into()).unwrap();
+    let keep = async |body: &str| {
+        let received = Received::from(unsigned(body));
+        let parsed = received.read();
+        store.accept(Arrival::new("builds".into(), received, parsed.as_ref(), Vec::new(), at(1_000))).await.unwrap()
+    };
+    let id = new_receipt(keep(&body).await);
+    assert_eq!(keep(&body).await, Accepted::Known);
+    let unread = new_receipt(keep("no event").await);
+    for id in [id, unread] {
+        let receipt = record(&*store, id).await.receipt;
+        assert_eq!((receipt.source, receipt.signature, receipt.secret.as_deref()), (Source::Unsigned, None, Some("only")));
+    }
+    let unparsed = Unread { id: unread, endpoint: "builds".to_owned(), source: Source::Unsigned, body: "no event".into() };
+    assert_eq!(store.unparsed(None, 9).await.unwrap(), [unparsed]);
+    assert_eq!(stats(&*store).await.recovered, 0);
+    let purged = store.purge(at(9_000), 9).await.unwrap();
+    assert_eq!((purged.receipts, stats(&*store).await.recovered), (2, 0), "what was not recovered is not counted away as such");
+}
+
 async fn bytes_that_are_no_event_are_kept_and_can_be_read_later(store: Arc<dyn Store>) {
     let id = new_receipt(store.accept(arrival("app", "not yet", &[("log", false)], 1_000)).await.unwrap());
     let other = store.accept(arrival("app", "not either", &[], 1_000)).await.unwrap();
@@ -236,7 +262,8 @@ async fn bytes_that_are_no_event_are_kept_and_can_be_read_later(store: Arc<dyn S
     assert_eq!(store.replay(&replay, at(2_000)).await.unwrap(), 0, "what is no event is owed to nobody");
 
     let all = store.unparsed(None, 9).await.unwrap();
-    assert_eq!(all[0], (id, "app".to_owned(), Bytes::from("not yet")));
+    let unread = Unread { id, endpoint: "app".to_owned(), source: Source::Pushed, body: Bytes::from("not yet") };
+    assert_eq!(all[0], unread);
     assert_eq!(store.unparsed(None, 1).await.unwrap(), all[..1]);
     assert_eq!(store.unparsed(Some(id), 9).await.unwrap(), all[1..]);
 

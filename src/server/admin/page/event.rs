@@ -12,10 +12,10 @@ use super::{
     view::{Moment, Standing, is_unparsed},
 };
 use crate::{
-    event::{Details, Event},
+    event::Details,
     handler::message::{Message, Told, clean, text::clean_lines, words_of},
     inbox::{
-        Attempt, Content, DispatchId, ReceiptId, StoreError,
+        Attempt, Content, DispatchId, ReceiptId, Source, StoreError,
         query::{DispatchRecord, ReceiptRecord},
     },
     server::admin::{Desk, answer::Problem, api::number, ask, audit::Author, deed},
@@ -67,6 +67,7 @@ pub(in super::super) async fn event(State(desk): Shared, Path(id): Path<String>,
             "message": message,
             "states": states,
             "subject": subject,
+            "is_unsigned": record.receipt.source == Source::Unsigned,
             "reason": match &record.receipt.content { Content::Unparsed { reason } => Some(clean(reason)), Content::Event(_) => None },
             "received": Moment::of(&desk, record.receipt.received_at),
             "lines": lines(&record),
@@ -98,7 +99,7 @@ pub(in super::super) async fn told(desk: &Desk, record: &ReceiptRecord) -> Resul
     if is_unparsed(&record.receipt) {
         return Ok(None);
     }
-    let Ok(event) = Event::parse(record.body.clone()) else { return Ok(None) };
+    let Ok(event) = record.receipt.source.read(record.body.clone()) else { return Ok(None) };
     let told = Told {
         event: &event,
         details: &details_of(record),
@@ -152,7 +153,8 @@ fn lines(record: &ReceiptRecord) -> Vec<Line> {
         }
         Content::Unparsed { .. } => lines.push(("Endpoint", receipt.endpoint.clone())),
     }
-    lines.extend(receipt.secret.clone().map(|secret| ("Proven with secret", secret)));
+    let by = if receipt.source == Source::Unsigned { "Let in by token" } else { "Proven with secret" };
+    lines.extend(receipt.secret.clone().map(|secret| (by, secret)));
     lines.push(("Size", format!("{} bytes", receipt.size)));
     lines.retain(|(_, value)| !value.is_empty());
     lines

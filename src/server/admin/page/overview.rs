@@ -94,7 +94,7 @@ fn concerns(stats: &Stats, accounts: &[Account], now: Timestamp) -> Vec<Concern>
     let oldest = oldest_open(stats).map(|time| now.duration_since(time)).filter(|age| *age > PATIENCE);
     let what = format!("The oldest event that is not handled came {} ago", span(oldest.unwrap_or_default()));
     add(oldest.is_some(), what, "See what its handler says.", "/handlers");
-    let what = format!("{} of what came in is authentic, but no event", grouped(stats.unparsed));
+    let what = format!("{} of what was let in is no event", grouped(stats.unparsed));
     add(stats.unparsed > 0, what, "A newer version may read it: asc-webhooks events reparse tries again.", "/events?unparsed=true");
     concerns
 }

@@ -53,6 +53,7 @@ pub(super) struct Row {
     change: String,
     subject: Option<String>,
     is_recovered: bool,
+    is_unsigned: bool,
     is_unparsed: bool,
     dispatches: Vec<Standing>,
 }
@@ -76,6 +77,7 @@ impl Row {
             change,
             subject,
             is_recovered: receipt.source == Source::Recovered,
+            is_unsigned: receipt.source == Source::Unsigned,
             is_unparsed: is_unparsed(receipt),
             dispatches: listed.dispatches.iter().map(|dispatch| Standing::of(desk, dispatch)).collect(),
         }
@@ -110,7 +112,10 @@ pub(super) fn kind_in_words(kind: &str) -> String {
     if !known.is_known() {
         return clean(kind);
     }
-    let spoken = known.as_str().trim_end_matches("Updated").trim_end_matches("Created").trim_end_matches("State");
+    let spoken = match known.as_str() {
+        created if known.family().is_unsigned() => created,
+        name => name.trim_end_matches("Updated").trim_end_matches("Created").trim_end_matches("State"),
+    };
     let mut words = String::new();
     for letter in spoken.chars() {
         if letter.is_uppercase() && !words.is_empty() {
