@@ -15,6 +15,7 @@ mod forward;
 mod function;
 mod github;
 mod gitlab;
+mod kept;
 mod log;
 pub mod message;
 mod notice;
@@ -36,11 +37,11 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::kept::Kept;
 use self::message::Told;
 pub use self::{
     erased::BoxHandler,
@@ -115,6 +116,9 @@ pub struct Context {
 }
 
 impl Context {
+    /// The most bytes of a note, its key included.
+    pub const LONGEST_NOTE: usize = 16 * 1_024;
+
     /// The name of the handler, as configured.
     pub fn handler(&self) -> &str {
         &self.handler
@@ -182,6 +186,35 @@ impl Context {
         }
     }
 
+    /// What this handler noted under a key at an event before, if that is still kept.
+    ///
+    /// # Errors
+    /// When the store cannot be read. The error is one to try again after.
+    pub async fn note(&self, key: &str) -> Result<Option<String>, HandlerError> {
+        match &self.kept {
+            Some(kept) => kept.note(key).await.map_err(HandlerError::retry),
+            None => Ok(None),
+        }
+    }
+
+    /// Notes a short text under a key, in the place of what was noted there before, for this and later events.
+    ///
+    /// After `Ok` it survives a crash. It is kept until nothing was noted under the key for as long as receipts are kept. A handler sees
+    /// no other handler's notes; one that is renamed starts without any.
+    ///
+    /// # Errors
+    /// When the text is longer than [`LONGEST_NOTE`](Self::LONGEST_NOTE), which is never to be tried again, or the store cannot keep it.
+    pub async fn keep_note(&self, key: &str, text: &str) -> Result<(), HandlerError> {
+        let (found, most) = (key.len() + text.len(), Self::LONGEST_NOTE);
+        if found > most {
+            return Err(HandlerError::reject(format!("found a note of {found} bytes, expected at most {most}")));
+        }
+        match &self.kept {
+            Some(kept) => kept.keep_note(key, text).await.map_err(HandlerError::retry),
+            None => Ok(()),
+        }
+    }
+
     /// What a message about the event is made of.
     pub(crate) async fn told<'a>(&'a self, event: &'a Event) -> Told<'a> {
         static NOTHING: LazyLock<Details> = LazyLock::new(Details::default);
@@ -194,16 +227,6 @@ impl Context {
     pub async fn cancelled(&self) {
         self.cancelled.cancelled().await;
     }
-}
-
-/// What is kept of an event and of others before it. Errors are for the operator.
-#[async_trait]
-pub(crate) trait Kept: fmt::Debug + Send + Sync {
-    /// The bytes of a file.
-    async fn file(&self, name: &str) -> Result<Option<Bytes>, String>;
-
-    /// When the subject came into the state that it has left now.
-    async fn since(&self) -> Result<Option<Timestamp>, String>;
 }
 
 /// A handler's "no", in one of two words.

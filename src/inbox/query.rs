@@ -180,6 +180,8 @@ impl Hour {
 pub struct Purged {
     /// How many receipts.
     pub receipts: u64,
-    /// Whether more could be removed at once.
+    /// How many notes of handlers.
+    pub notes: u64,
+    /// Whether there may be more to remove.
     pub more: bool,
 }

@@ -59,6 +59,14 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// tells of it.
     async fn entered(&self, id: ReceiptId) -> Result<Option<Timestamp>, StoreError>;
 
+    /// What a handler has noted under a key.
+    async fn note(&self, handler: &str, key: &str) -> Result<Option<String>, StoreError>;
+
+    /// Keeps what a handler notes under a key, in the place of what it noted there before.
+    ///
+    /// After `Ok`, the note survives the loss of power.
+    async fn keep_note(&self, handler: &str, key: &str, text: &str, now: Timestamp) -> Result<(), StoreError>;
+
     /// Lists receipts, newest first.
     async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError>;
 
@@ -97,7 +105,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn hours(&self, since: Timestamp) -> Result<Vec<Hour>, StoreError>;
 
     /// Removes up to `limit` receipts that were received before `before` and owe nothing any more, with their dispatches, attempts,
-    /// details and files. Their identities stay, so an old notification that is sent again is still known.
+    /// details and files, and up to `limit` notes that were last kept before it. Identities stay, so an old notification that is sent
+    /// again is still known.
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError>;
 
     /// Enters events that Apple lists into the account of an endpoint. Of an event that is there already, the earlier time in Apple's list

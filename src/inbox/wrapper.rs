@@ -69,6 +69,11 @@ pub trait Wrapper: Debug + Send + Sync + 'static {
         self.inner().finish(finish).await
     }
 
+    /// See [`Store::keep_note`].
+    async fn keep_note(&self, handler: &str, key: &str, text: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.inner().keep_note(handler, key, text, now).await
+    }
+
     /// See [`Store::note_secrets_reader`].
     async fn note_secrets_reader(&self, reader: SecretsReader) -> Result<(), StoreError> {
         self.inner().note_secrets_reader(reader).await
@@ -105,6 +110,10 @@ impl<W: Wrapper> Store for W {
         Wrapper::finish(self, finish).await
     }
 
+    async fn keep_note(&self, handler: &str, key: &str, text: &str, now: Timestamp) -> Result<(), StoreError> {
+        Wrapper::keep_note(self, handler, key, text, now).await
+    }
+
     async fn note_secrets_reader(&self, reader: SecretsReader) -> Result<(), StoreError> {
         Wrapper::note_secrets_reader(self, reader).await
     }
@@ -139,6 +148,10 @@ impl<W: Wrapper> Store for W {
 
     async fn entered(&self, id: ReceiptId) -> Result<Option<Timestamp>, StoreError> {
         self.inner().entered(id).await
+    }
+
+    async fn note(&self, handler: &str, key: &str) -> Result<Option<String>, StoreError> {
+        self.inner().note(handler, key).await
     }
 
     async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError> {

@@ -8,25 +8,27 @@
 
 pub mod backoff;
 pub mod janitor;
+mod kept;
 mod under_way;
 
 use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use async_trait::async_trait;
-use bytes::Bytes;
 use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
-use self::under_way::{Counted, UnderWay};
+use self::{
+    kept::InStore,
+    under_way::{Counted, UnderWay},
+};
 use crate::{
     clock::Clock,
     config::{Enrich, RetrySchedule},
     enrichment::Enrichment,
     event::{Details, Event},
-    handler::{BoxHandler, Context, Handler as _, HandlerError, Kept, route::When},
-    inbox::{AttemptResult, Claim, Claimed, Finish, ReceiptId, Room, Source, Store, StoreError, Verdict},
+    handler::{BoxHandler, Context, Handler as _, HandlerError, route::When},
+    inbox::{AttemptResult, Claim, Claimed, Finish, Room, Source, Store, StoreError, Verdict},
     plain,
     shutdown::Shutdown,
     telemetry::metrics,
@@ -228,8 +230,9 @@ impl Worker {
         if !lane.when.as_ref().is_none_or(is_wanted) {
             return End::Answered(Ok(()));
         }
-        let kept: Arc<dyn Kept> = Arc::new(InStore { store: Arc::clone(&self.store), receipt: claimed.receipt.id });
-        let context = Context { kept: Some(kept), details, ..context(claimed, shutdown) };
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        let kept = InStore { store, clock, receipt: claimed.receipt.id, handler: Arc::clone(&lane.name) };
+        let context = Context { kept: Some(Arc::new(kept)), details, ..context(claimed, shutdown) };
         // The call itself may panic, before there is a future: so it is made inside the guarded one.
         let handling = async { lane.handler.handle(event, context).await };
         tokio::select! {
@@ -334,24 +337,6 @@ impl Worker {
             ),
             Verdict::PutBack => {}
         }
-    }
-}
-
-/// What the store has for the handlers of a receipt.
-#[derive(Debug)]
-struct InStore {
-    store: Arc<dyn Store>,
-    receipt: ReceiptId,
-}
-
-#[async_trait]
-impl Kept for InStore {
-    async fn file(&self, name: &str) -> Result<Option<Bytes>, String> {
-        self.store.file(self.receipt, name).await.map_err(|error| error.to_string())
-    }
-
-    async fn since(&self) -> Result<Option<Timestamp>, String> {
-        self.store.entered(self.receipt).await.map_err(|error| error.to_string())
     }
 }
 

@@ -82,6 +82,16 @@ impl Store for Memory {
         Ok(self.state()?.entered(id))
     }
 
+    async fn note(&self, handler: &str, key: &str) -> Result<Option<String>, StoreError> {
+        let place = (handler.to_owned(), key.to_owned());
+        Ok(self.state()?.notes.get(&place).map(|(text, _)| text.clone()))
+    }
+
+    async fn keep_note(&self, handler: &str, key: &str, text: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.state()?.notes.insert((handler.to_owned(), key.to_owned()), (text.to_owned(), now));
+        Ok(())
+    }
+
     async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError> {
         let state = self.state()?;
         let limit = page.limit.max(1);

@@ -22,6 +22,8 @@ pub(super) struct State {
     pub(super) receipts: BTreeMap<i64, (Receipt, Bytes)>,
     pub(super) dispatches: BTreeMap<i64, Owing>,
     pub(super) details: BTreeMap<i64, (Bytes, HashMap<String, Bytes>)>,
+    /// By handler and key, each with when it was last kept.
+    pub(super) notes: BTreeMap<(String, String), (String, Timestamp)>,
     identities: HashMap<i64, HashSet<[u8; 16]>>,
     newest: BTreeMap<String, Timestamp>,
     last_receipt: i64,
@@ -297,7 +299,16 @@ impl State {
         self.receipts.retain(|id, _| !ids.contains(id));
         self.details.retain(|id, _| !ids.contains(id));
         self.dispatches.retain(|_, owing| !ids.contains(&owing.receipt));
-        Purged { receipts: ids.len() as u64, more }
+        let notes = self.purge_notes(before, limit);
+        Purged { receipts: ids.len() as u64, notes, more: more || (notes > 0 && notes == limit as u64) }
+    }
+
+    fn purge_notes(&mut self, before: Timestamp, limit: usize) -> u64 {
+        let old = self.notes.iter().filter(|(_, (_, kept_at))| *kept_at < before);
+        let mut old: Vec<_> = old.map(|(place, (_, kept_at))| (*kept_at, place.clone())).collect();
+        old.sort_unstable();
+        old.truncate(limit);
+        old.iter().filter_map(|(_, place)| self.notes.remove(place)).count() as u64
     }
 
     pub(super) fn stats(&self) -> Stats {

@@ -126,13 +126,14 @@ impl Ledger {
         Ok(true)
     }
 
-    /// Removes those of the given receipts that still owe nothing. See [`super::super::Store::purge`].
-    pub(super) fn purge(&mut self, receipts: &[i64]) -> Result<Purged> {
+    /// Removes those of the given receipts that still owe nothing, and old notes. See [`super::super::Store::purge`].
+    pub(super) fn purge(&mut self, receipts: &[i64], before: Timestamp, limit: usize) -> Result<Purged> {
         let mut removed = 0;
         for &id in receipts {
             removed += u64::from(self.remove(id)?);
         }
-        Ok(Purged { receipts: removed, more: false })
+        let notes = self.purge_notes(before, limit)?;
+        Ok(Purged { receipts: removed, notes, more: notes > 0 && notes == limit as u64 })
     }
 
     /// See [`super::super::Store::keep_details`].

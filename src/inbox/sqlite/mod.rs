@@ -23,6 +23,7 @@ mod disk;
 mod fault;
 mod ledger;
 mod listing;
+mod notes;
 mod place;
 mod reading;
 mod schema;
@@ -199,6 +200,16 @@ impl Store for Sqlite {
         self.readers.read(move |connection| reading::entered(connection, id)).await
     }
 
+    async fn note(&self, handler: &str, key: &str) -> Result<Option<String>, StoreError> {
+        let (handler, key) = (handler.to_owned(), key.to_owned());
+        self.readers.read(move |connection| notes::note(connection, &handler, &key)).await
+    }
+
+    async fn keep_note(&self, handler: &str, key: &str, text: &str, now: Timestamp) -> Result<(), StoreError> {
+        let (handler, key, text) = (handler.to_owned(), key.to_owned(), text.to_owned());
+        self.writer.write(move |ledger| ledger.keep_note(&handler, &key, &text, now)).await
+    }
+
     async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError> {
         let filter = filter.clone();
         self.readers.read(move |connection| listing::receipts(connection, &filter, page)).await
@@ -250,8 +261,8 @@ impl Store for Sqlite {
             self.readers.read(move |connection| reading::removable(connection, before, limit.saturating_add(1))).await?;
         let more = receipts.len() > limit;
         receipts.truncate(limit);
-        let purged = self.writer.write(move |ledger| ledger.purge(&receipts)).await?;
-        Ok(Purged { more, ..purged })
+        let purged = self.writer.write(move |ledger| ledger.purge(&receipts, before, limit)).await?;
+        Ok(Purged { more: more || purged.more, ..purged })
     }
 
     async fn note_listed(&self, endpoint: &str, entries: Vec<Entry>, now: Timestamp) -> Result<(), StoreError> {

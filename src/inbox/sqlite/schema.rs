@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_details.sql"),
     include_str!("migrations/0004_secrets.sql"),
     include_str!("migrations/0005_subject.sql"),
+    include_str!("migrations/0006_notes.sql"),
 ];
 
 /// How far a database is behind.

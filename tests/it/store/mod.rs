@@ -1,12 +1,13 @@
 //! What every store must do.
 //!
-//! `keeping`, `dispatching` and `accounts` say it one promise at a time, and `model` plays long random games against a store and a model of it; both over every
-//! store there is. `sqlite` has what only a file can get wrong. To test a store of your own, add it to [`Kind`].
+//! `keeping`, `dispatching`, `accounts` and `notes` say it one promise at a time, and `model` plays long random games against a store and
+//! a model of it; both over every store there is. `sqlite` has what only a file can get wrong. To test a store of your own, add it to [`Kind`].
 
 mod accounts;
 mod dispatching;
 mod keeping;
 mod model;
+mod notes;
 mod sqlite;
 
 use std::{sync::Arc, time::Duration};

@@ -1,8 +1,10 @@
 //! Issues: how they look, and that there is one.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Mutex,
+};
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use wiremock::{
     Respond,
@@ -12,7 +14,7 @@ use wiremock::{
 use super::{super::issue, *};
 use crate::{
     event::details::{CrashLog, File, Screenshot},
-    handler,
+    handler::kept::tests::InMemory,
 };
 
 const ISSUES: &str = "action = 'issue'\ntoken = 'ghp_1'";
@@ -158,20 +160,6 @@ async fn only_feedback_has_issues() {
     assert_eq!(wanted, [&EventKind::BetaFeedbackScreenshotSubmissionCreated, &EventKind::BetaFeedbackCrashSubmissionCreated]);
 }
 
-#[derive(Debug)]
-struct Picture;
-
-#[async_trait]
-impl handler::Kept for Picture {
-    async fn file(&self, name: &str) -> Result<Option<Bytes>, String> {
-        Ok((name == "screenshot-1.png").then(|| Bytes::from_static(b"png")))
-    }
-
-    async fn since(&self) -> Result<Option<jiff::Timestamp>, String> {
-        Ok(None)
-    }
-}
-
 /// The lines about pictures in an issue, when GitHub answers so to a picture.
 async fn pictures(put: ResponseTemplate) -> Result<Vec<String>, String> {
     let kept = Repository::default();
@@ -180,7 +168,8 @@ async fn pictures(put: ResponseTemplate) -> Result<Vec<String>, String> {
     Mock::given(method("PUT")).and(path_regex(place)).respond_with(put).expect(1).mount(&server).await;
     let there = ResponseTemplate::new(200).set_body_json(json!({ "html_url": "https://github.example/there.png" }));
     Mock::given(method("GET")).and(path_regex(place)).and(query_param("ref", "pictures")).respond_with(there).mount(&server).await;
-    let ctx = Context { kept: Some(Arc::new(Picture)), ..context(feedback("", "").1) };
+    let files = HashMap::from([("screenshot-1.png".to_owned(), Bytes::from_static(b"png"))]);
+    let ctx = Context { kept: Some(Arc::new(InMemory { files, ..InMemory::default() })), ..context(feedback("", "").1) };
     filed(&server, &format!("{ISSUES}\nscreenshots_branch = 'pictures'"), ctx).await.map_err(|error| format!("{error:?}"))?;
     let sent = server.received_requests().await.unwrap().into_iter().find(|request| request.method == "PUT").unwrap();
     let sent: Value = sent.body_json().unwrap();

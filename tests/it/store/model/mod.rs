@@ -78,6 +78,11 @@ impl<const REOPENS: bool, const FAULT: usize> Table<REOPENS, FAULT> {
             }
             Move::ReplayDead => Outcome::Count(self.run(self.store().replay(&Replay::Dead { handler: None }, at(now)))?),
             Move::Purge { before } => Outcome::Count(self.run(self.store().purge(at(*before), 100))?.receipts),
+            Move::Note { handler, key, text } => {
+                let (handler, _) = HANDLERS[*handler];
+                self.run(self.store().keep_note(handler, &key.to_string(), &text.to_string(), at(now)))?;
+                Outcome::Nothing
+            }
             Move::Reopen => {
                 self.run(self.store().close())?;
                 self.store = None;
@@ -124,6 +129,10 @@ impl<const REOPENS: bool, const FAULT: usize> StateMachineTest for Table<REOPENS
             assert_eq!(told, counts, "{handler}");
             let due = table.run(table.store().next_due(&[handler.into()])).unwrap();
             assert_eq!(due, model.next_due(handler).map(at), "{handler}");
+        }
+        for (index, key) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            let kept = table.run(table.store().note(HANDLERS[index].0, &key.to_string())).unwrap();
+            assert_eq!(kept, model.notes.get(&(index, key)).map(|(text, _)| text.to_string()), "note {key} of {index}");
         }
     }
 }
@@ -206,4 +215,9 @@ fn a_store_that_counts_what_was_put_back_is_found_out() {
 #[test]
 fn a_store_that_takes_what_is_known_for_new_is_found_out() {
     check_found::<4>();
+}
+
+#[test]
+fn a_store_that_shares_notes_among_handlers_is_found_out() {
+    check_found::<5>();
 }

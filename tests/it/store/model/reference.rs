@@ -1,5 +1,7 @@
 //! The model: what a store is to do, without a thought for how.
 
+use std::collections::BTreeMap;
+
 use asc_webhooks::inbox::DispatchState;
 use proptest::{prelude::*, sample::Index, strategy::Union};
 use proptest_state_machine::ReferenceStateMachine;
@@ -43,6 +45,7 @@ pub(super) enum Move {
     Replay { receipt: i64 },
     ReplayDead,
     Purge { before: i64 },
+    Note { handler: usize, key: u8, text: u8 },
     Reopen,
 }
 
@@ -75,6 +78,8 @@ pub(super) struct Model<const REOPENS: bool> {
     pub(super) last: Outcome,
     /// All that ever were, purged or not: number 1 first.
     pub(super) receipts: Vec<Kept>,
+    /// By handler and key, each with when it was last kept.
+    pub(super) notes: BTreeMap<(usize, u8), (u8, i64)>,
     dispatches: Vec<Owing>,
     leases: Vec<(usize, u32)>,
 }
@@ -254,6 +259,7 @@ impl<const REOPENS: bool> Model<REOPENS> {
                 count += 1;
             }
         }
+        self.notes.retain(|_, (_, kept_at)| *kept_at >= before);
         Outcome::Count(count)
     }
 }
@@ -263,7 +269,15 @@ impl<const REOPENS: bool> ReferenceStateMachine for Model<REOPENS> {
     type Transition = Move;
 
     fn init_state() -> BoxedStrategy<Self> {
-        Just(Self { now: 1_000, last: Outcome::Nothing, receipts: vec![], dispatches: vec![], leases: vec![] }).boxed()
+        Just(Self {
+            now: 1_000,
+            last: Outcome::Nothing,
+            receipts: vec![],
+            notes: BTreeMap::new(),
+            dispatches: vec![],
+            leases: vec![],
+        })
+        .boxed()
     }
 
     fn transitions(model: &Self) -> BoxedStrategy<Move> {
@@ -292,6 +306,7 @@ impl<const REOPENS: bool> ReferenceStateMachine for Model<REOPENS> {
             (2, (1..=receipts.max(1)).prop_map(|receipt| Move::Replay { receipt }).boxed()),
             (1, Just(Move::ReplayDead).boxed()),
             (1, (1_000..1_002_i64).prop_map(|before| Move::Purge { before }).boxed()),
+            (1, (0..2_usize, 0..2_u8, 0..9_u8).prop_map(|(handler, key, text)| Move::Note { handler, key, text }).boxed()),
         ];
         if REOPENS {
             moves.push((1, Just(Move::Reopen).boxed()));
@@ -319,6 +334,10 @@ impl<const REOPENS: bool> ReferenceStateMachine for Model<REOPENS> {
             Move::Replay { receipt } => model.replay(|dispatch| dispatch.receipt == receipt && !dispatch.is_open()),
             Move::ReplayDead => model.replay(|dispatch| dispatch.state == DispatchState::Dead),
             Move::Purge { before } => model.purge(before),
+            Move::Note { handler, key, text } => {
+                model.notes.insert((handler, key), (text, model.now));
+                Outcome::Nothing
+            }
             Move::Reopen => {
                 model.take_back(|dispatch| Some(dispatch.due_at));
                 Outcome::Nothing

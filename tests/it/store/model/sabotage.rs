@@ -6,6 +6,9 @@ use asc_webhooks::inbox::{
     Accepted, Arrival, AttemptResult, Claim, Claimed, DispatchId, Finish, ReceiptId, Store, StoreError, Verdict, wrapper::Wrapper,
 };
 use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::reference::HANDLERS;
 
 /// Which promise is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +23,19 @@ pub(super) enum Fault {
     CountsWhatWasPutBack,
     /// A known event is said to be new.
     TakesKnownForNew,
+    /// What one handler notes, another has noted too.
+    SharesNotes,
 }
 
 impl Fault {
-    pub(super) const ALL: [Self; 5] =
-        [Self::AnswersBeforeItKeeps, Self::AsksForNoToken, Self::KeepsNoOrder, Self::CountsWhatWasPutBack, Self::TakesKnownForNew];
+    pub(super) const ALL: [Self; 6] = [
+        Self::AnswersBeforeItKeeps,
+        Self::AsksForNoToken,
+        Self::KeepsNoOrder,
+        Self::CountsWhatWasPutBack,
+        Self::TakesKnownForNew,
+        Self::SharesNotes,
+    ];
 }
 
 /// A good store behind a bad one.
@@ -82,5 +93,14 @@ impl Wrapper for Sabotaged {
             finish.verdict = Verdict::Retry { due_at, result, error: "put back".into() };
         }
         self.store.finish(finish).await
+    }
+
+    async fn keep_note(&self, handler: &str, key: &str, text: &str, now: Timestamp) -> Result<(), StoreError> {
+        if self.fault == Fault::SharesNotes {
+            for (handler, _) in HANDLERS {
+                self.store.keep_note(handler, key, text, now).await?;
+            }
+        }
+        self.store.keep_note(handler, key, text, now).await
     }
 }
