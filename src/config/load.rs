@@ -139,14 +139,16 @@ pub(super) fn settle(table: &Table, mut reading: Reading<'_>, file: Option<PathB
 }
 
 /// Fills in the defaults: the single `[[endpoint]]` of the built-in file is the pattern of every endpoint, its `[[handler]]` without a
-/// kind that of every handler, and each other `[[handler]]` that of its kind.
+/// kind that of every handler, and each other `[[handler]]` that of its kind, which goes before it.
 pub(super) fn fill_defaults(layers: &mut Layers) {
     let mut defaults: Table = DEFAULTS.parse().unwrap_or_default();
     let mut patterns = |name: &str| match defaults.remove(name) {
         Some(Value::Array(items)) => items.into_iter().filter_map(|item| item.try_into::<Table>().ok()).collect(),
         _ => Vec::new(),
     };
-    let (endpoints, handlers) = (patterns("endpoint"), patterns("handler"));
+    let (endpoints, mut handlers) = (patterns("endpoint"), patterns("handler"));
+    // What is filled in first stays: a kind may want another default of a key that is common to all.
+    handlers.sort_by_key(|pattern| !pattern.contains_key("kind"));
     Layers::fill(&mut layers.origins, "", &mut layers.table, &defaults);
     for (name, patterns) in [("endpoint", endpoints), ("handler", handlers)] {
         let Some(Value::Array(items)) = layers.table.get_mut(name) else { continue };

@@ -107,7 +107,8 @@ fn add_kinds(handler: &mut Value, reference: &Reference) {
         let mut properties: serde_json::Map<_, _> = common.keys().map(|key| (key.clone(), json!(true))).collect();
         let mut required = Vec::new();
         for key in keys.iter().filter(|key| key.name() != "kind") {
-            let mut shape = shape_of(&key.example);
+            // A common key may have another default here.
+            let mut shape = common.get(key.name()).cloned().unwrap_or_else(|| shape_of(&key.example));
             key.describe(&mut shape);
             properties.insert(key.name().to_owned(), shape);
             required.extend(key.is_required().then(|| key.name()));
