@@ -55,6 +55,8 @@ pub struct Message {
     pub severity: Severity,
     /// What and what of it, in one line: `Harbor 2.3 (45), iOS: In Review → Rejected`.
     pub title: String,
+    /// The end of the title, for places where it is plain what it is about: `In Review → Rejected`.
+    pub news: String,
     /// The same as a sentence: `App Review rejected Harbor 2.3 (45) for iOS.`
     pub sentence: String,
     /// What a tester wrote.
@@ -116,6 +118,7 @@ impl Message {
         Self {
             severity,
             title: format!("{}: {news}", what.title()),
+            news,
             sentence,
             quote: comment.map(text::clean_lines).filter(|comment| !comment.is_empty()),
             facts: facts::of(told, voice),

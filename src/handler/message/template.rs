@@ -37,7 +37,7 @@ static NAMES: LazyLock<Json> = LazyLock::new(|| {
         "event": event,
         "endpoint": null,
         "details": Details::read(everything.as_bytes()).unwrap_or_default(),
-        "message": { "severity": null, "title": null, "sentence": null, "quote": null, "facts": null, "link": null },
+        "message": { "severity": null, "title": null, "news": null, "sentence": null, "quote": null, "facts": null, "link": null },
     })
 });
 
