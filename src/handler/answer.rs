@@ -49,19 +49,32 @@ pub(super) async fn judge(response: Response, now: Timestamp) -> Result<(), Hand
 
 impl Answer {
     /// Reads what was answered; what there is of it, if it breaks off.
-    pub(super) async fn read(mut response: Response, now: Timestamp) -> Self {
+    pub(super) async fn read(response: Response, now: Timestamp) -> Self {
+        Self::read_up_to(MOST_READ, response, now).await
+    }
+
+    /// The same, with so many bytes of the body.
+    pub(super) async fn read_up_to(most: usize, mut response: Response, now: Timestamp) -> Self {
         let status = response.status();
         Self {
             status,
             retry_after: retry_after(response.headers(), now),
             elsewhere: status.is_redirection().then(|| elsewhere(response.url(), response.headers())).flatten(),
-            text: beginning(&mut response).await,
+            text: beginning(&mut response, most).await,
         }
     }
 
     /// The body, if it is JSON.
     pub(super) fn json(&self) -> Option<serde_json::Value> {
         serde_json::from_str(&self.text).ok()
+    }
+
+    /// Try again, and not before the wait that is asked for.
+    pub(super) fn again(&self, error: String) -> HandlerError {
+        match self.retry_after {
+            Some(after) => HandlerError::retry_after(error, after),
+            None => HandlerError::retry(error),
+        }
     }
 
     /// What it means by its status.
@@ -78,12 +91,10 @@ impl Answer {
         }
         let said = excerpt(&self.text, MOST_SHOWN);
         let error = if said.is_empty() { format!("answered {status}") } else { format!("answered {status}: {said}") };
-        Err(match (status, self.retry_after) {
-            (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, Some(after)) => {
-                HandlerError::retry_after(error, after)
-            }
-            (StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS, _) => HandlerError::retry(error),
-            (status, _) if status.is_server_error() => HandlerError::retry(error),
+        Err(match status {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => self.again(error),
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => HandlerError::retry(error),
+            status if status.is_server_error() => HandlerError::retry(error),
             _ => HandlerError::reject(error),
         })
     }
@@ -95,11 +106,11 @@ pub(super) fn wait_of(seconds: f64) -> Duration {
 }
 
 /// The text at the beginning of the body; what there is of it, if it breaks off.
-async fn beginning(response: &mut Response) -> String {
+async fn beginning(response: &mut Response, most: usize) -> String {
     let mut bytes = Vec::new();
-    while bytes.len() < MOST_READ {
+    while bytes.len() < most {
         let Ok(Some(chunk)) = response.chunk().await else { break };
-        bytes.extend_from_slice(&chunk[..chunk.len().min(MOST_READ - bytes.len())]);
+        bytes.extend_from_slice(&chunk[..chunk.len().min(most - bytes.len())]);
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -60,7 +60,7 @@ impl Registry {
             .register("gitlab", GitLab::new)
             .register("lark", Chat::<Lark>::new)
             .register("log", Log::new)
-            .register("slack", Chat::<Slack>::new)
+            .register("slack", Slack::new)
             .register("teams", Chat::<Teams>::new)
             .register("telegram", Chat::<Telegram>::new)
     }

@@ -17,6 +17,7 @@ fn loaded(text: &str) -> Result<Loaded, Problems> {
         "MY_APP_SECRET",
         "CI_HOOK_SECRET",
         "SLACK_URL",
+        "SLACK_TOKEN",
         "MATTERMOST_URL",
         "SMTP_PASSWORD",
         "GITHUB_TOKEN",

@@ -6,7 +6,7 @@
 //!
 //! Texts of strangers are shown as texts: each service escapes them, and none is ever told to notify anybody but the one whom the
 //! configuration names for loud messages. None of these services knows an idempotency key: a message whose answer was lost on the way
-//! is posted again.
+//! is posted again. Only as a bot in Slack ([`slack`]) is it looked for first.
 
 mod discord;
 mod lark;
@@ -63,9 +63,14 @@ pub(super) struct Chat<S> {
     service: S,
     target: Target,
     client: HttpClient,
+    words: Words,
+    clock: Arc<dyn Clock>,
+}
+
+/// How events are put into words: those that all share, with the configuration's own in the place of the sentence.
+struct Words {
     template: Option<Template>,
     voice: Voice,
-    clock: Arc<dyn Clock>,
 }
 
 impl<S: Service> Chat<S> {
@@ -77,12 +82,20 @@ impl<S: Service> Chat<S> {
     pub(super) fn new(section: Section) -> Result<Self, SectionError> {
         let Settled { service, target, template } = S::settle(section.parse()?)?;
         let client = target.client(section.outgoing())?;
-        let template = template.as_deref().map(Template::compile).transpose();
+        let words = Words::read(template.as_deref(), section.voice())?;
+        Ok(Self { service, target, client, words, clock: Arc::new(SystemClock::new()) })
+    }
+}
+
+impl Words {
+    /// Reads the configuration's own words.
+    fn read(template: Option<&str>, voice: &Voice) -> Result<Self, SectionError> {
+        let template = template.map(Template::compile).transpose();
         let template = template.map_err(|error| SectionError::new("template", error.to_string()))?;
-        Ok(Self { service, target, client, template, voice: section.voice().clone(), clock: Arc::new(SystemClock::new()) })
+        Ok(Self { template, voice: voice.clone() })
     }
 
-    /// The event in words; the configuration's own words take the place of the sentence.
+    /// The event in words.
     fn message(&self, told: &Told<'_>) -> Result<Message, HandlerError> {
         let message = Message::of(told, &self.voice);
         match &self.template {
@@ -94,7 +107,7 @@ impl<S: Service> Chat<S> {
 
 impl<S: Service> Handler for Chat<S> {
     async fn handle(&self, event: Arc<Event>, ctx: Context) -> Result<(), HandlerError> {
-        let body = self.service.body(&self.message(&ctx.told(&event).await)?, self.clock.now());
+        let body = self.service.body(&self.words.message(&ctx.told(&event).await)?, self.clock.now());
         let request = self.client.request(Method::POST, self.target.url().clone()).map_err(HandlerError::reject)?;
         let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         let response = request.send().await.map_err(reqwest::Error::without_url)?;
@@ -102,7 +115,7 @@ impl<S: Service> Handler for Chat<S> {
     }
 
     fn preview(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>> {
-        Some(self.message(told).map(|message| message.signed()))
+        Some(self.words.message(told).map(|message| message.signed()))
     }
 }
 

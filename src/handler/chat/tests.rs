@@ -8,7 +8,7 @@ use wiremock::{
     matchers::{method, path},
 };
 
-use super::*;
+use super::{slack::Webhook, *};
 use crate::{
     event::{EventKind, sample},
     handler::{BoxHandler, Registry, message::Told},
@@ -18,7 +18,7 @@ const HOSTILE: &str = "\u{202e}@channel <!channel> @everyone **bold** <b>x</b> [
 
 /// The keys of each kind, without the address.
 const KINDS: [(&str, &str); 5] = [
-    ("slack", "mention = 'here'"),
+    ("slack", "mention = 'here'\napi_url = 'https://slack.com/api'"),
     ("discord", "mention = 'role:42'"),
     ("teams", ""),
     ("lark", "secret = 'a secret of lark'"),
@@ -48,7 +48,7 @@ fn body_of(kind: &str, message: &Message) -> Value {
     let keys = BTreeMap::from(KINDS)[kind];
     let section = section(kind, "http://127.0.0.1:1", keys);
     match kind {
-        "slack" => body::<Slack>(&section, message),
+        "slack" => body::<Webhook>(&section, message),
         "discord" => body::<Discord>(&section, message),
         "teams" => body::<Teams>(&section, message),
         "lark" => body::<Lark>(&section, message),
@@ -184,7 +184,8 @@ async fn answers_are_understood() {
 async fn a_template_takes_the_place_of_the_sentence() {
     let server = MockServer::start().await;
     Mock::given(method("POST")).respond_with(ResponseTemplate::new(200)).expect(1).mount(&server).await;
-    let handler = built("slack", &server.uri(), "template = '{{ event.state }} at {{ endpoint }}'");
+    let handler =
+        built("slack", &server.uri(), "api_url = 'https://slack.com/api'\ntemplate = '{{ event.state }} at {{ endpoint }}'");
     let event = event(&EventKind::AppStoreVersionAppVersionStateUpdated, Some("REJECTED"));
     handler.handle(event, Context::sample()).await.unwrap();
     let sent = server.received_requests().await.unwrap();
@@ -196,9 +197,15 @@ async fn a_template_takes_the_place_of_the_sentence() {
 #[test]
 fn slips_in_the_keys_are_said() {
     let said = [
-        ("slack", "url = 'http://hooks.example.com/x'\nallow_private = false"),
-        ("slack", "url = 'https://hooks.example.com/x'\nallow_private = false\nmention = '@anna'"),
-        ("slack", "url = 'https://hooks.example.com/x'\nallow_private = false\ntemplate = '{{ event.sate }}'"),
+        ("slack", "url = 'http://hooks.example.com/x'\napi_url = 'https://slack.com/api'\nallow_private = false"),
+        (
+            "slack",
+            "url = 'https://hooks.example.com/x'\napi_url = 'https://slack.com/api'\nallow_private = false\nmention = '@anna'",
+        ),
+        (
+            "slack",
+            "url = 'https://hooks.example.com/x'\napi_url = 'https://slack.com/api'\nallow_private = false\ntemplate = '{{ event.sate }}'",
+        ),
         ("discord", "url = 'https://hooks.example.com/x'\nallow_private = false\nmention = 'anna'"),
         ("teams", "url = 'https://hooks.example.com/x'\nallow_private = false\ncolour = 'red'"),
         ("telegram", "api_url = 'https://api.telegram.org'\nallow_private = false\nchat = '1'\ntoken = 'nope'"),

@@ -8,6 +8,7 @@ mod limits;
 mod reloading;
 mod routing;
 mod telling;
+mod threads;
 
 use std::sync::{
     Arc,

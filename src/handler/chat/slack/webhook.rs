@@ -1,0 +1,35 @@
+//! The form with an [incoming webhook](https://api.slack.com/messaging/webhooks): every event is a message of its own.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{
+    super::{Service, Settled},
+    Keys, Mention, attachment,
+};
+use crate::handler::{SectionError, message::Message, target::Target};
+
+/// An incoming webhook.
+#[derive(Debug)]
+pub(in crate::handler) struct Webhook {
+    mention: Mention,
+}
+
+impl Service for Webhook {
+    type Keys = Keys;
+
+    fn settle(keys: Keys) -> Result<Settled<Self>, SectionError> {
+        let url = keys.url.ok_or_else(|| SectionError::new("url", "is missing"))?;
+        let target = Target::read("url", &url, keys.allow_private)?;
+        let mention = Mention::read(keys.mention.as_deref())?;
+        Ok(Settled { service: Self { mention }, target, template: keys.template })
+    }
+
+    fn body(&self, message: &Message, _now: Timestamp) -> Value {
+        let mut body = json!({ "attachments": [attachment(message, None)] });
+        if let Some(mention) = self.mention.of(message) {
+            body["text"] = mention.into();
+        }
+        body
+    }
+}
