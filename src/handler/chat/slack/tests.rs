@@ -55,7 +55,7 @@ fn check_limits(attachment: &Value) {
 fn every_kind_and_state_keeps_slacks_limits() {
     let mut count = 0;
     for sample in sample::every() {
-        let event = Event::parse(sample.body()).unwrap();
+        let event = sample.event().unwrap();
         let mut known = details::sample::of(&event);
         for long in [false, true] {
             if long {
