@@ -153,6 +153,11 @@ impl Handler for Act {
             Action::Release => *kind == EventKind::AppStoreVersionAppVersionStateUpdated,
         }
     }
+
+    fn needs_details(&self) -> bool {
+        // It reads what it needs itself, as it is now.
+        false
+    }
 }
 
 impl Act {

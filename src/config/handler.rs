@@ -14,8 +14,8 @@ use super::{
 };
 use crate::event::KindPattern;
 
-const ENRICHMENTS: [(&str, Enrich); 3] =
-    [("best-effort", Enrich::BestEffort), ("required", Enrich::Required), ("off", Enrich::Off)];
+const ENRICHMENTS: [(&str, Enrich); 4] =
+    [("auto", Enrich::Auto), ("best-effort", Enrich::BestEffort), ("required", Enrich::Required), ("off", Enrich::Off)];
 
 const ORDERS: [(&str, Order); 2] = [("none", Order::None), ("subject", Order::Subject)];
 
@@ -77,6 +77,9 @@ pub enum Order {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Enrich {
+    /// As with [`BestEffort`](Self::BestEffort) for a handler that makes something of the details, and as with [`Off`](Self::Off) for one
+    /// that does not.
+    Auto,
     /// It is asked, and the event is handled with what is known after a while.
     BestEffort,
     /// It is asked, and the event is not handled before it has answered.
@@ -238,7 +241,7 @@ impl Setting for Order {
 }
 
 impl Setting for Enrich {
-    const EXPECTED: &'static str = "`best-effort`, `required` or `off`";
+    const EXPECTED: &'static str = "`auto`, `best-effort`, `required` or `off`";
 
     fn read(value: &Value) -> Result<Self, Hint> {
         one_of(value, &ENRICHMENTS)

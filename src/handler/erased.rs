@@ -25,6 +25,10 @@ impl Handler for BoxHandler {
         self.0.wants_boxed(kind)
     }
 
+    fn needs_details(&self) -> bool {
+        self.0.needs_details_boxed()
+    }
+
     fn preview(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>> {
         self.0.preview_boxed(told)
     }
@@ -40,6 +44,7 @@ impl fmt::Debug for BoxHandler {
 trait Erased: Send + Sync {
     fn handle_boxed(&self, event: Arc<Event>, ctx: Context) -> Pin<Box<dyn Future<Output = Result<(), HandlerError>> + Send + '_>>;
     fn wants_boxed(&self, kind: &EventKind) -> bool;
+    fn needs_details_boxed(&self) -> bool;
     fn preview_boxed(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>>;
 }
 
@@ -50,6 +55,10 @@ impl<H: Handler> Erased for H {
 
     fn wants_boxed(&self, kind: &EventKind) -> bool {
         self.wants(kind)
+    }
+
+    fn needs_details_boxed(&self) -> bool {
+        self.needs_details()
     }
 
     fn preview_boxed(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>> {

@@ -68,6 +68,10 @@ impl Handler for Log {
         }
         Ok(())
     }
+
+    fn needs_details(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

@@ -88,6 +88,12 @@ pub trait Handler: Send + Sync + 'static {
         true
     }
 
+    /// Whether it makes anything of the [details](Context::details). One that does not is called without waiting for them, unless its
+    /// `enrich` or its `when` asks for them.
+    fn needs_details(&self) -> bool {
+        true
+    }
+
     /// What this handler would tell people of an event, as text; none if it would tell them nothing. It is for trying out how things
     /// read: nothing is sent.
     ///

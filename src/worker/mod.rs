@@ -69,8 +69,11 @@ impl Lane {
     /// details are known.
     #[must_use]
     pub fn enriched(mut self, enrich: Enrich, when: Option<When>) -> Self {
-        self.enrich = enrich;
         self.when = when.filter(When::names_details);
+        self.enrich = match enrich {
+            Enrich::Auto if !self.handler.needs_details() && self.when.is_none() => Enrich::Off,
+            enrich => enrich,
+        };
         self
     }
 }

@@ -174,6 +174,55 @@ async fn required_details_are_waited_for_by_their_handler_alone() {
     assert!(told.try_recv().is_err(), "the handler was not called");
 }
 
+/// Each kind of handler, whether it makes something of details, and its keys.
+const BY_NEED: [(&str, bool, &str); 9] = [
+    ("line", false, "kind = 'log'"),
+    ("bytes", false, "kind = 'forward'\nurl = 'URL'\nbody = 'raw'\nallow_private = true"),
+    ("program_bytes", false, "kind = 'exec'\ncommand = ['/bin/true']\ninput = 'raw'"),
+    ("forbidden", false, "kind = 'forward'\nurl = 'URL'\nsecret = 'KEY'\nallow_private = true\nenrich = 'off'"),
+    ("document", true, "kind = 'forward'\nurl = 'URL'\nsecret = 'KEY'\nallow_private = true"),
+    ("words", true, "kind = 'forward'\nurl = 'URL'\nbody = 'template'\ntemplate = '{}'\nallow_private = true"),
+    ("program", true, "kind = 'exec'\ncommand = ['/bin/true']"),
+    ("line_of_some", true, "kind = 'log'\nwhen = 'not details.app.name'"),
+    ("line_with_all", true, "kind = 'log'\nenrich = 'best-effort'"),
+];
+
+fn of_need(server: &MockServer, needs: impl Fn(bool) -> bool) -> String {
+    let chosen = BY_NEED.into_iter().filter(|(_, needy, _)| needs(*needy));
+    let blocks = chosen.map(|(name, _, keys)| {
+        let keys = keys.replace("URL", &server.uri()).replace("KEY", "a key that is long enough to sign with");
+        format!("[[handler]]\nname = '{name}'\n{keys}\n")
+    });
+    blocks.collect()
+}
+
+#[tokio::test]
+async fn who_makes_nothing_of_details_waits_for_none() {
+    let patience = Duration::from_secs(3);
+    let silent = answering(app().set_delay(Duration::from_mins(1))).await;
+    let other = answering(ResponseTemplate::new(200)).await;
+    let asc = asc_at(&silent).replace("600ms", "3s");
+    let running = Running::start(&[asc, of_need(&other, |_| true)].concat(), &Registry::builtin());
+    running.take_in(of_app("one")).await;
+    for (name, needs, _) in BY_NEED {
+        let took = running.until(1, name, DispatchState::Done, 1).await.history[0].took;
+        assert_eq!(took >= patience, needs, "{name} took {took:?}");
+        assert!(took < 2 * patience, "{name} took {took:?}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_asked_for_details_that_nobody_needs() {
+    let server = answering(app()).await;
+    let other = answering(ResponseTemplate::new(200)).await;
+    let running = Running::start(&[asc_at(&server), of_need(&other, |needs| !needs)].concat(), &Registry::builtin());
+    running.take_in(of_app("one")).await;
+    for (name, ..) in BY_NEED.into_iter().filter(|(_, needs, _)| !needs) {
+        running.until(1, name, DispatchState::Done, 1).await;
+    }
+    assert_eq!(requests(&server).await, 0);
+}
+
 #[tokio::test]
 async fn what_is_gone_is_an_answer() {
     let gone =

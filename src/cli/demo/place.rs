@@ -98,8 +98,6 @@ secrets = [{{ file = {secret} }}]
 [[handler]]
 name = \"log\"
 kind = \"log\"
-# A line tells no details, so it need not wait for them.
-enrich = \"off\"
 ",
             listen = quoted(listen),
             admin = quoted(admin),

@@ -140,6 +140,10 @@ impl Handler for Exec {
         let (status, output) = run::run(self.command(&event, &ctx), &input).await?;
         self.judge(status, &output)
     }
+
+    fn needs_details(&self) -> bool {
+        matches!(self.input, Input::Json)
+    }
 }
 
 /// The last lines of a text that fit in `limit` characters; of a last line that does not, the beginning.

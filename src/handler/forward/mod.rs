@@ -143,6 +143,10 @@ impl Handler for Forward {
         answer::judge(response, self.clock.now()).await
     }
 
+    fn needs_details(&self) -> bool {
+        !matches!(self.body, Body::Raw)
+    }
+
     fn preview(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>> {
         match &self.body {
             Body::Template(templated, _) => Some(templated.body(told)),
