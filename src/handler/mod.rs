@@ -226,7 +226,14 @@ impl Context {
         static NOTHING: LazyLock<Details> = LazyLock::new(Details::default);
         // A message without it is better than none.
         let since = if event.previous_state().is_some() { self.since().await.ok().flatten() } else { None };
-        Told { event, details: self.details().unwrap_or(&NOTHING), endpoint: &self.endpoint, since, received_at: self.received_at }
+        Told {
+            event,
+            details: self.details().unwrap_or(&NOTHING),
+            endpoint: &self.endpoint,
+            since,
+            received_at: self.received_at,
+            recovered: self.recovered,
+        }
     }
 
     /// Resolves when the attempt is about to be cut off because the program stops.

@@ -194,6 +194,23 @@ async fn a_template_takes_the_place_of_the_sentence() {
     assert!(said.as_str().unwrap().starts_with("REJECTED at "), "{said}");
 }
 
+#[tokio::test]
+async fn what_was_fetched_back_says_so_in_every_chat() {
+    for (kind, keys) in KINDS {
+        let server = MockServer::start().await;
+        let yes = ResponseTemplate::new(200).set_body_json(json!({ "code": 0 }));
+        Mock::given(method("POST")).respond_with(yes).mount(&server).await;
+        let handler = built(kind, &server.uri(), keys);
+        for recovered in [false, true] {
+            let event = event(&EventKind::BuildUploadStateUpdated, Some("FAILED"));
+            handler.handle(event, Context { recovered, ..Context::sample() }).await.unwrap();
+            let body = server.received_requests().await.unwrap().pop().unwrap().body;
+            let says_so = String::from_utf8(body).unwrap().contains("fetched back from Apple at 2026");
+            assert_eq!(says_so, recovered, "{kind}");
+        }
+    }
+}
+
 #[test]
 fn slips_in_the_keys_are_said() {
     let said = [

@@ -130,7 +130,7 @@ impl fmt::Debug for GitLab {
 }
 
 /// The variables of every pipeline. What an event does not tell is left out.
-fn ours(told: &Told<'_>, message: &Message, ctx: &Context) -> [(&'static str, Option<String>); 18] {
+fn ours(told: &Told<'_>, message: &Message, ctx: &Context) -> [(&'static str, Option<String>); 19] {
     let (event, details) = (told.event, told.details);
     let text = |text: Option<&str>| text.map(ToOwned::to_owned);
     let app_id = details.app.as_ref().map(|app| app.id.as_str()).or_else(|| event.app_id());
@@ -152,6 +152,7 @@ fn ours(told: &Told<'_>, message: &Message, ctx: &Context) -> [(&'static str, Op
         ("ASC_ENDPOINT", text(Some(ctx.endpoint()))),
         ("ASC_HANDLER", text(Some(ctx.handler()))),
         ("ASC_RECEIPT", Some(ctx.receipt().to_string())),
+        ("ASC_RECOVERED", Some(ctx.is_recovered().to_string())),
         ("ASC_IDEMPOTENCY_KEY", text(Some(ctx.idempotency_key()))),
     ]
 }

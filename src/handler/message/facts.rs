@@ -35,6 +35,8 @@ impl Facts {
 pub(super) fn of(told: &Told<'_>, voice: &Voice) -> Vec<Fact> {
     let (event, details) = (told.event, told.details);
     let mut facts = Facts(Vec::new());
+    // First of all: who reads it in the morning must not take last night's news for this morning's.
+    facts.add("Received late", told.recovered.then(|| format!("fetched back from Apple at {}", voice.time(told.received_at))));
     let is_named = match &event.payload {
         Payload::XcodeCloud(build) => {
             xcode_cloud::facts(&mut facts, build);
@@ -64,13 +66,18 @@ pub(super) fn of(told: &Told<'_>, voice: &Voice) -> Vec<Fact> {
         facts.text("App id", event.app_id());
         facts.text("About", event.subject.as_ref().map(|subject| format!("{} {}", subject.kind, subject.id)).as_deref());
     }
-    facts.add("Time", Some(voice.time(event.time.unwrap_or(told.received_at))));
+    match event.time {
+        Some(time) => facts.add("Time", Some(voice.time(time))),
+        // When it was received says little of when it happened, and nothing at all if that was late.
+        None => facts.add("Received", (!told.recovered).then(|| voice.time(told.received_at))),
+    }
     facts.0
 }
 
 /// `Waiting for Review for 1 d 4 h`
 fn before(told: &Told<'_>) -> Option<String> {
-    let spent = told.event.time.unwrap_or(told.received_at).duration_since(told.since?);
+    let until = told.event.time.or((!told.recovered).then_some(told.received_at))?;
+    let spent = until.duration_since(told.since?);
     let state = words_of(told.event.previous_state()?);
     (spent > SignedDuration::ZERO).then(|| format!("{state} for {}", voice::duration(spent)))
 }

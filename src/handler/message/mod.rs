@@ -36,14 +36,16 @@ pub struct Told<'a> {
     pub endpoint: &'a str,
     /// When the subject came into the state that it has left now, as far as we have heard.
     pub since: Option<Timestamp>,
-    /// When the notification was received, for events that tell no time.
+    /// When the notification was received.
     pub received_at: Timestamp,
+    /// Whether it was fetched back from Apple, after it had been missed.
+    pub recovered: bool,
 }
 
 impl<'a> Told<'a> {
     /// What is told of a sample: for trying out how things read.
     pub fn sample(event: &'a Event, details: &'a Details) -> Self {
-        Self { event, details, endpoint: "my-app", since: None, received_at: event.time.unwrap_or_default() }
+        Self { event, details, endpoint: "my-app", since: None, received_at: event.time.unwrap_or_default(), recovered: false }
     }
 }
 

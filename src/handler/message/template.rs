@@ -1,7 +1,7 @@
 //! Templates: a configuration's own words, in the language of `when`.
 //!
-//! A template sees `event`, `endpoint`, `details` and `message`. What it names is checked when it is read: a slip is found by `check`, and
-//! not by a message that says nothing at night. What an event does not tell is empty.
+//! A template sees `event`, `endpoint`, `recovered`, `details` and `message`. What it names is checked when it is read: a slip is found by
+//! `check`, and not by a message that says nothing at night. What an event does not tell is empty.
 
 use std::{
     fmt,
@@ -36,6 +36,7 @@ static NAMES: LazyLock<Json> = LazyLock::new(|| {
     json!({
         "event": event,
         "endpoint": null,
+        "recovered": null,
         "details": Details::read(everything.as_bytes()).unwrap_or_default(),
         "message": { "severity": null, "title": null, "news": null, "sentence": null, "quote": null, "facts": null, "link": null },
     })
@@ -93,6 +94,7 @@ impl Template {
         let context = context! {
             event => Value::from(Serde(told.event)),
             endpoint => told.endpoint,
+            recovered => told.recovered,
             details => Value::from(Serde(told.details)),
             message => Value::from(Serde(message)),
         };
@@ -159,12 +161,13 @@ mod tests {
         check("{{ details.app.name }} is {{ event.state | lower }} ({{ endpoint }})", "Harbor is rejected (my-app)");
         check("{{ message.sentence }}", "App Review rejected Harbor.");
         check("{% for fact in message.facts if fact.name == 'Time' %}{{ fact.name }}{% endfor %}", "Time");
+        check("{{ 'late' if recovered else 'in time' }}", "in time");
         check("{{ details.build.number }}{{ event.attributes.nothing.deep }}<b>", "<b>");
     }
 
     #[test]
     fn slips_are_said() {
-        check("{{ detials.app.name }}", "no `detials.app.name`: there are `details`, `endpoint`, `event`, `message`");
+        check("{{ detials.app.name }}", "no `detials.app.name`: there are `details`, `endpoint`, `event`, `message`, `recovered`");
         check("{{ details.app.nmae }}", "no `details.app.nmae`: `details.app` has `bundle_id`, `id`, `name`, `sku`");
         check("{{ event.state | uper }}", "unknown filter: filter uper is unknown in line 1");
         check("{{ event.state", "syntax error: unexpected end of input, expected end of variable block in line 1");

@@ -24,7 +24,7 @@ fn usual(sample: Sample) -> Event {
 
 fn told<'a>(event: &'a Event, details: &'a Details) -> Told<'a> {
     let received_at = "2026-11-21T14:04:06Z".parse().unwrap();
-    Told { event, details, endpoint: "my-app", since: "2026-11-20T10:00:00Z".parse().ok(), received_at }
+    Told { event, details, endpoint: "my-app", since: "2026-11-20T10:00:00Z".parse().ok(), received_at, recovered: false }
 }
 
 /// Every kind with each of its states, and with one that is not known.
@@ -85,6 +85,25 @@ fn what_strangers_write_into_a_build_stays_on_its_line() {
     let fact = |name: &str| message.facts.iter().find(|fact| fact.name == name).map(|fact| fact.value.as_str());
     assert_eq!(fact("Branch"), Some("@channel\u{FFFD}<b>x</b>\u{FFFD}"));
     assert_eq!(fact("Commit"), Some("8d5e957 @channel"));
+}
+
+#[test]
+fn what_was_fetched_back_says_so_and_is_told_as_what_it_was() {
+    let received_at = "2026-11-22T09:00:00Z".parse().unwrap();
+    let (kind, upload) = (EventKind::AppStoreVersionAppVersionStateUpdated, EventKind::BuildUploadStateUpdated);
+    let version = event_of(&kind, Some("REJECTED"));
+    let timeless = Event::parse(sample::of(&upload).subject_id("s1").state("FAILED").previous_state("PROCESSING").body()).unwrap();
+    let mut messages = Vec::new();
+    for event in [&version, &timeless] {
+        let details = details_of(event);
+        let [in_time, late] = [false, true].map(|recovered| {
+            let told = Told { received_at, recovered, ..told(event, &details) };
+            Message::of(&told, &Voice::default())
+        });
+        assert_eq!((in_time.severity, &in_time.title, &in_time.sentence), (late.severity, &late.title, &late.sentence));
+        messages.extend([format!("in time:\n{}", in_time.plain()), format!("late:\n{}", late.plain())]);
+    }
+    insta::assert_snapshot!(messages.join("\n\n"));
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub(in super::super) async fn event(State(desk): Shared, Path(id): Path<String>,
         json!({
             "frame": Frame::of("events", &request),
             "id": id.0,
-            "facts": message.iter().flat_map(|message| &message.facts).filter(|fact| fact.name != "About").collect::<Vec<_>>(),
+            "facts": message.iter().flat_map(|message| &message.facts).filter(|fact| !matches!(fact.name, "About" | "Received")).collect::<Vec<_>>(),
             "message": message,
             "states": states,
             "subject": subject,
@@ -106,6 +106,7 @@ pub(in super::super) async fn told(desk: &Desk, record: &ReceiptRecord) -> Resul
         endpoint: &record.receipt.endpoint,
         since: desk.store.entered(record.receipt.id).await?,
         received_at: record.receipt.received_at,
+        recovered: record.receipt.source == Source::Recovered,
     };
     Ok(Some(Message::of(&told, &desk.known.load().voice)))
 }
