@@ -51,9 +51,9 @@ impl Service for Discord {
     type Keys = Keys;
 
     fn settle(keys: Keys) -> Result<Settled<Self>, SectionError> {
-        let target = Target::read("url", &keys.url, keys.allow_private)?;
-        let mention = keys.mention.map(|given| Mention::read(&given)).transpose()?;
-        Ok(Settled { service: Self { mention }, target, template: keys.template })
+        let target = Target::read("url", &keys.url, keys.allow_private);
+        let mention = keys.mention.map(|given| Mention::read(&given)).transpose();
+        Settled::of(mention.map(|mention| Self { mention }), target, keys.template.as_deref())
     }
 
     fn body(&self, message: &Message, _now: Timestamp) -> Value {

@@ -47,8 +47,8 @@ impl Service for Lark {
     type Keys = Keys;
 
     fn settle(keys: Keys) -> Result<Settled<Self>, SectionError> {
-        let target = Target::read("url", &keys.url, keys.allow_private)?;
-        Ok(Settled { service: Self { secret: keys.secret }, target, template: keys.template })
+        let target = Target::read("url", &keys.url, keys.allow_private);
+        Settled::of(Ok(Self { secret: keys.secret }), target, keys.template.as_deref())
     }
 
     fn body(&self, message: &Message, now: Timestamp) -> Value {

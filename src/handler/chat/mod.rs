@@ -55,7 +55,29 @@ pub(super) trait Service: Sized + Send + Sync + 'static {
 pub(super) struct Settled<S> {
     service: S,
     target: Target,
-    template: Option<String>,
+    template: Option<Template>,
+}
+
+impl<S> Settled<S> {
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// With what is wrong with any of them.
+    fn of(
+        service: Result<S, SectionError>,
+        target: Result<Target, SectionError>,
+        template: Option<&str>,
+    ) -> Result<Self, SectionError> {
+        let mut errors = SectionError::default();
+        let mut note = |error: SectionError| errors.extend(error);
+        let target = target.map_err(&mut note).ok();
+        let service = service.map_err(&mut note).ok();
+        let template = self::template(template).map_err(&mut note).ok();
+        match (service, target, template) {
+            (Some(service), Some(target), Some(template)) => Ok(Self { service, target, template }),
+            _ => Err(errors),
+        }
+    }
 }
 
 /// Tells people in a chat.
@@ -80,19 +102,17 @@ impl<S: Service> Chat<S> {
     /// When the address cannot be posted to within the address rules, or the template is none.
     #[expect(clippy::needless_pass_by_value, reason = "the shape of a factory")]
     pub(super) fn new(section: Section) -> Result<Self, SectionError> {
-        let Settled { service, target, template } = S::settle(section.parse()?)?;
+        let Settled { service, target, template } = section.settle(S::settle)?;
         let client = target.client(section.outgoing())?;
-        let words = Words::read(template.as_deref(), section.voice())?;
+        let words = Words { template, voice: section.voice().clone() };
         Ok(Self { service, target, client, words, clock: Arc::new(SystemClock::new()) })
     }
 }
 
 impl Words {
     /// Reads the configuration's own words.
-    fn read(template: Option<&str>, voice: &Voice) -> Result<Self, SectionError> {
-        let template = template.map(Template::compile).transpose();
-        let template = template.map_err(|error| SectionError::new("template", error.to_string()))?;
-        Ok(Self { template, voice: voice.clone() })
+    fn read(given: Option<&str>, voice: &Voice) -> Result<Self, SectionError> {
+        Ok(Self { template: template(given)?, voice: voice.clone() })
     }
 
     /// The event in words.
@@ -123,6 +143,11 @@ impl<S> fmt::Debug for Chat<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Chat").field("target", &self.target).finish_non_exhaustive()
     }
+}
+
+/// The words of the configuration's own that take the place of the sentence.
+fn template(given: Option<&str>) -> Result<Option<Template>, SectionError> {
+    given.map(Template::compile).transpose().map_err(|error| SectionError::new("template", error.to_string()))
 }
 
 /// The facts, as lines of one text.

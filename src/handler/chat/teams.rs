@@ -38,8 +38,7 @@ impl Service for Teams {
     type Keys = Keys;
 
     fn settle(keys: Keys) -> Result<Settled<Self>, SectionError> {
-        let target = Target::read("url", &keys.url, keys.allow_private)?;
-        Ok(Settled { service: Self, target, template: keys.template })
+        Settled::of(Ok(Self), Target::read("url", &keys.url, keys.allow_private), keys.template.as_deref())
     }
 
     fn body(&self, message: &Message, _now: Timestamp) -> Value {

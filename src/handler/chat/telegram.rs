@@ -46,13 +46,15 @@ impl Service for Telegram {
 
     fn settle(keys: Keys) -> Result<Settled<Self>, SectionError> {
         let token = keys.token.expose().trim();
-        let is_token = |token: &str| token.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'_' | b'-'));
-        if !token.contains(':') || !is_token(token) {
-            return Err(SectionError::new("token", "expected a bot's token, such as `123456:ABC-DEF`"));
-        }
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'_' | b'-');
+        let service = if token.contains(':') && token.bytes().all(is_part) {
+            Ok(Self { chat: keys.chat, topic: keys.topic })
+        } else {
+            Err(SectionError::new("token", "expected a bot's token, such as `123456:ABC-DEF`"))
+        };
         let url = Secret::new(format!("{}/bot{token}/sendMessage", keys.api_url.expose().trim_end_matches('/')));
-        let target = Target::read("api_url", &url, keys.allow_private)?;
-        Ok(Settled { service: Self { chat: keys.chat, topic: keys.topic }, target, template: keys.template })
+        let target = Target::read("api_url", &url, keys.allow_private);
+        Settled::of(service, target, keys.template.as_deref())
     }
 
     fn body(&self, message: &Message, _now: Timestamp) -> Value {

@@ -226,6 +226,10 @@ fn slips_in_the_keys_are_said() {
         ("discord", "url = 'https://hooks.example.com/x'\nallow_private = false\nmention = 'anna'"),
         ("teams", "url = 'https://hooks.example.com/x'\nallow_private = false\ncolour = 'red'"),
         ("telegram", "api_url = 'https://api.telegram.org'\nallow_private = false\nchat = '1'\ntoken = 'nope'"),
+        // All that is wrong is said at once, whatever it takes to see it.
+        ("discord", "url = 'http://example.com/x'\nallow_private = false\nmention = 'anna'\ntemplate = '{{ event.sate }}'"),
+        ("lark", "allow_private = 'no'\ncolour = 'red'\ntemplate = '{{ event.sate }}'"),
+        ("telegram", "api_url = 7\nallow_private = false\nchat = '1'\ntoken = 'nope'\ntemplate = '{{ 1 + }}'"),
     ];
     let said = said.map(|(kind, keys)| Registry::builtin().build(kind, Section::sample(keys)).unwrap_err().to_string());
     insta::assert_snapshot!(said.join("\n"));

@@ -64,25 +64,42 @@ impl Section {
     /// # Errors
     /// With every problem: keys that are missing, that the struct does not have, or whose value is not what the struct asks for.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, SectionError> {
+        self.settle(Ok)
+    }
+
+    /// Reads the section into a struct, and settles that: for what Serde cannot check. A struct with stand-ins is settled too, so that
+    /// what is wrong with other keys is said at once.
+    ///
+    /// # Errors
+    /// With every problem of the reading, and every problem of the settling that is not one of a stand-in.
+    pub fn settle<T: DeserializeOwned, S>(&self, settle: impl FnOnce(T) -> Result<S, SectionError>) -> Result<S, SectionError> {
         let mut problems: Vec<Problem> = Vec::new();
         let mut broken = BTreeSet::new();
-        loop {
+        let read = loop {
             let reading = Reading::new(&broken);
             let result = T::deserialize(reading.root(&self.table));
             let unknown = reading.unknown_keys().into_iter().filter(|problem| !problems.contains(problem)).collect::<Vec<_>>();
             problems.extend(unknown);
             match result {
-                Ok(value) if problems.is_empty() => return Ok(value),
-                Ok(_) => break,
+                Ok(value) => break Some(value),
                 // A stand-in that is not good enough: what comes after it cannot be seen.
-                Err(Wrong { key, .. }) if broken.contains(&key) => break,
+                Err(Wrong { key, .. }) if broken.contains(&key) => break None,
                 Err(Wrong { key, message }) => {
                     problems.push(Problem { key: key.clone(), message, hint: None });
                     broken.insert(key);
                 }
             }
-        }
-        Err(SectionError { problems })
+        };
+        let settled = read.map(settle).transpose().unwrap_or_else(|error| {
+            let is_within = |problem: &Problem, key: &String| {
+                problem.key.strip_prefix(key.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+            };
+            let is_of_stand_in = |problem: &Problem| broken.iter().any(|key| is_within(problem, key));
+            let news = error.problems.into_iter().filter(|problem| !is_of_stand_in(problem) && !problems.contains(problem));
+            problems.extend(news.collect::<Vec<_>>());
+            None
+        });
+        settled.filter(|_| problems.is_empty()).ok_or(SectionError { problems })
     }
 }
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 pub(super) use self::webhook::Webhook;
 use self::{api::Api, bot::Bot};
-use super::{Chat, Words};
+use super::{Chat, Words, template};
 use crate::{
     clock::SystemClock,
     event::Event,
@@ -65,17 +65,24 @@ impl Slack {
     /// # Errors
     /// When it is not clear which form is wanted, or that form cannot be built.
     pub(in crate::handler) fn new(section: Section) -> Result<Self, SectionError> {
-        let keys: Keys = section.parse()?;
-        let either = "expected either `url`, of an incoming webhook, or `token` and `channel`, of a bot";
-        let is_missing = |key: &str| SectionError::new(key, format!("is missing, {either}"));
-        match (&keys.url, &keys.token, &keys.channel) {
-            (Some(_), None, None) => Chat::new(section).map(|chat| Self::Webhook(Box::new(chat))),
-            (None, Some(token), Some(channel)) => bot(&keys, token, channel, &section).map(|bot| Self::Bot(Box::new(bot))),
-            (None, None, None) => Err(is_missing("url")),
-            (None, Some(_), None) => Err(is_missing("channel")),
-            (None, None, Some(_)) => Err(is_missing("token")),
-            (Some(_), ..) => Err(SectionError::new("url", format!("there are keys of a bot as well, {either}"))),
-        }
+        section.settle(|keys: Keys| {
+            let (key, what) = match (&keys.url, &keys.token, &keys.channel) {
+                (Some(_), None, None) => return Chat::new(section.clone()).map(|chat| Self::Webhook(Box::new(chat))),
+                (None, Some(token), Some(channel)) => {
+                    return bot(&keys, token, channel, &section).map(|bot| Self::Bot(Box::new(bot)));
+                }
+                (None, None, None) => ("url", "is missing"),
+                (None, Some(_), None) => ("channel", "is missing"),
+                (None, None, Some(_)) => ("token", "is missing"),
+                (Some(_), ..) => ("url", "there are keys of a bot as well"),
+            };
+            let either = "expected either `url`, of an incoming webhook, or `token` and `channel`, of a bot";
+            let mut errors = SectionError::new(key, format!("{what}, {either}"));
+            // What both forms have is judged all the same.
+            let in_common = [Mention::read(keys.mention.as_deref()).err(), template(keys.template.as_deref()).err()];
+            in_common.into_iter().flatten().for_each(|error| errors.extend(error));
+            Err(errors)
+        })
     }
 }
 

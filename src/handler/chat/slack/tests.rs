@@ -176,6 +176,9 @@ fn slips_in_the_keys_are_said() {
         "token = 'xoxp-1'\nchannel = '#releases'\nmention = '@anna'\ntemplate = '{{ event.sate }}'",
         "token = 'xoxb-1 2'\nchannel = 'C'",
         "token = 'xoxb-1'\nchannel = 'C012AB3CD'\ncolour = 'red'",
+        "mention = '@anna'\ntemplate = '{{ event.sate }}'",
+        "url = 7\ncolour = 'red'\nmention = '@anna'\ntemplate = '{{ event.sate }}'",
+        "url = 'http://example.com/x'\ncolour = 'red'\nmention = '@anna'\ntemplate = '{{ event.sate }}'",
     ];
     let said = said.map(|keys| {
         let error = Registry::builtin().build("slack", Section::sample(&format!("{api}{keys}"))).unwrap_err();

@@ -19,10 +19,10 @@ impl Service for Webhook {
     type Keys = Keys;
 
     fn settle(keys: Keys) -> Result<Settled<Self>, SectionError> {
-        let url = keys.url.ok_or_else(|| SectionError::new("url", "is missing"))?;
-        let target = Target::read("url", &url, keys.allow_private)?;
-        let mention = Mention::read(keys.mention.as_deref())?;
-        Ok(Settled { service: Self { mention }, target, template: keys.template })
+        let url = keys.url.ok_or_else(|| SectionError::new("url", "is missing"));
+        let target = url.and_then(|url| Target::read("url", &url, keys.allow_private));
+        let mention = Mention::read(keys.mention.as_deref());
+        Settled::of(mention.map(|mention| Self { mention }), target, keys.template.as_deref())
     }
 
     fn body(&self, message: &Message, _now: Timestamp) -> Value {
