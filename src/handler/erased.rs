@@ -2,6 +2,8 @@
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
+use serde_json::Value;
+
 use super::{Context, Handler, HandlerError, message::Told};
 use crate::event::{Event, EventKind};
 
@@ -32,6 +34,10 @@ impl Handler for BoxHandler {
     fn preview(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>> {
         self.0.preview_boxed(told)
     }
+
+    fn payload(&self, told: &Told<'_>) -> Option<Result<Value, HandlerError>> {
+        self.0.payload_boxed(told)
+    }
 }
 
 impl fmt::Debug for BoxHandler {
@@ -46,6 +52,7 @@ trait Erased: Send + Sync {
     fn wants_boxed(&self, kind: &EventKind) -> bool;
     fn needs_details_boxed(&self) -> bool;
     fn preview_boxed(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>>;
+    fn payload_boxed(&self, told: &Told<'_>) -> Option<Result<Value, HandlerError>>;
 }
 
 impl<H: Handler> Erased for H {
@@ -63,5 +70,9 @@ impl<H: Handler> Erased for H {
 
     fn preview_boxed(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>> {
         self.preview(told)
+    }
+
+    fn payload_boxed(&self, told: &Told<'_>) -> Option<Result<Value, HandlerError>> {
+        self.payload(told)
     }
 }

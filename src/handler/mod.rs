@@ -39,6 +39,7 @@ use std::{
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::kept::Kept;
@@ -100,6 +101,16 @@ pub trait Handler: Send + Sync + 'static {
     /// # Errors
     /// When it cannot be put into words.
     fn preview(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>> {
+        let _ = told;
+        None
+    }
+
+    /// What this handler would send for it, with a mark in the place of each secret; none if that is not JSON, or if there is no
+    /// [`preview`](Self::preview) either. It is for seeing how things look and who is called.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    fn payload(&self, told: &Told<'_>) -> Option<Result<Value, HandlerError>> {
         let _ = told;
         None
     }

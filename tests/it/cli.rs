@@ -214,6 +214,7 @@ name = "releases"
 kind = "slack"
 events = ["app_version"]
 url = "https://hooks.example.com/1"
+mention = "here"
 template = "{{ details.app.name }} is {{ event.state | lower }}"
 
 [[handler]]
@@ -246,6 +247,8 @@ fn what_handlers_would_say_can_be_seen() {
     assert!(items.iter().all(|item| item["handler"] == "releases" && item["error"].is_null()));
     let states = sample::states(&EventKind::AppStoreVersionAppVersionStateUpdated);
     assert_eq!(items.len(), states.len() + 1, "every state, and one that nobody knows yet");
+    let rejected = items.iter().find(|item| item["state"] == "REJECTED").unwrap();
+    insta::assert_json_snapshot!("messages_preview_payload", rejected["payload"]);
 
     for (arguments, code) in [(["--handler", "line"], 3), (["--handler", "relases"], 3), (["--kind", "bulid_upload"], 2)] {
         place.check(&[&["messages", "preview"][..], &arguments].concat(), code);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::{
     Format, Setup,
@@ -31,7 +31,8 @@ const LASTED: SignedDuration = SignedDuration::from_mins(3 * 60 + 12);
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Shown are the handlers that tell people, each with the events it would get and its own template.
-The events are made up, with details as App Store Connect has them. Nothing is sent.")]
+The events are made up, with details as App Store Connect has them. Nothing is sent.
+With `--json` there is also what a chat would be sent, as `payload`: the layout, and who is called.")]
 pub(in crate::cli) struct Arguments {
     /// Only this handler
     #[arg(long, value_name = "NAME")]
@@ -72,6 +73,8 @@ struct Said {
     kind: EventKind,
     state: Option<String>,
     text: Option<String>,
+    /// What would be sent, if that is JSON.
+    payload: Option<Value>,
     error: Option<String>,
 }
 
@@ -81,7 +84,15 @@ impl Said {
             Ok(text) => (Some(text), None),
             Err(error) => (None, Some(error.to_string())),
         };
-        Self { handler, kind: event.kind.clone(), state: event.state().map(str::to_owned), text, error }
+        Self { handler, kind: event.kind.clone(), state: event.state().map(str::to_owned), text, payload: None, error }
+    }
+
+    /// The same with what would be sent, or why that cannot be made.
+    fn with(self, payload: Option<Result<Value, HandlerError>>) -> Self {
+        match payload.transpose() {
+            Ok(payload) => Self { payload, ..self },
+            Err(error) => Self { error: self.error.or_else(|| Some(error.to_string())), ..self },
+        }
     }
 }
 
@@ -98,7 +109,8 @@ fn said_by_handlers(setup: &Setup<'_>, loaded: &crate::config::Loaded, arguments
         let is_owed = |kind: &EventKind| handler.events.iter().any(|pattern| pattern.matches(kind)) && built.wants(kind);
         each(arguments, |told| {
             let preview = is_owed(&told.event.kind).then(|| built.preview(told)).flatten();
-            said.extend(preview.map(|preview| Said::new(Some(handler.name.to_string()), told.event, preview)));
+            let name = || Some(handler.name.to_string());
+            said.extend(preview.map(|preview| Said::new(name(), told.event, preview).with(built.payload(told))));
         });
     }
     Ok(said)

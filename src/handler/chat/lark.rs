@@ -82,6 +82,12 @@ impl Service for Lark {
         body
     }
 
+    fn mask(&self, body: &mut Value) {
+        if let Some(signature) = body.get_mut("sign") {
+            *signature = "…".into();
+        }
+    }
+
     fn verdict(&self, answer: &Answer) -> Result<(), HandlerError> {
         answer.judge()?;
         let body = answer.json().unwrap_or_default();

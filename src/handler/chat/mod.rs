@@ -45,6 +45,11 @@ pub(super) trait Service: Sized + Send + Sync + 'static {
     /// The body of the request that tells a message.
     fn body(&self, message: &Message, now: Timestamp) -> Value;
 
+    /// Puts a mark in the place of what only the service may see in a body.
+    fn mask(&self, body: &mut Value) {
+        let _ = body;
+    }
+
     /// What a successful answer means when its body says otherwise.
     fn verdict(&self, answer: &Answer) -> Result<(), HandlerError> {
         answer.judge()
@@ -136,6 +141,14 @@ impl<S: Service> Handler for Chat<S> {
 
     fn preview(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>> {
         Some(self.words.message(told).map(|message| message.signed()))
+    }
+
+    fn payload(&self, told: &Told<'_>) -> Option<Result<Value, HandlerError>> {
+        Some(self.message(told).map(|message| {
+            let mut body = self.service.body(&message, told.received_at);
+            self.service.mask(&mut body);
+            body
+        }))
     }
 }
 

@@ -10,7 +10,7 @@ use wiremock::{
 
 use super::{slack::Webhook, *};
 use crate::{
-    event::{EventKind, sample},
+    event::{Details, EventKind, sample},
     handler::{BoxHandler, Registry, message::Told},
 };
 
@@ -136,6 +136,18 @@ fn only_what_is_loud_calls_somebody() {
     for (kind, mention) in [("slack", "<!here>"), ("discord", "<@&42>")] {
         assert!(body_of(kind, &loud()).to_string().contains(mention), "{kind}");
         assert!(!body_of(kind, &quiet).to_string().contains(mention), "{kind}");
+    }
+}
+
+#[test]
+fn a_payload_can_be_shown_and_holds_no_secret() {
+    let (event, details) = (event(&EventKind::AppStoreVersionAppVersionStateUpdated, Some("REJECTED")), Details::default());
+    for (kind, keys) in KINDS {
+        let payload = built(kind, "http://127.0.0.1:1", keys).payload(&Told::sample(&event, &details)).unwrap().unwrap();
+        assert!(payload.to_string().contains("App Review rejected"), "{payload}");
+        assert_eq!(payload.get("sign"), (kind == "lark").then_some(&json!("…")), "{kind}");
+        let is_told = |secret| payload.to_string().contains(secret);
+        assert!(!is_told("123:abc") && !is_told("a secret of lark"), "{payload}");
     }
 }
 

@@ -19,6 +19,7 @@ use http::{
     header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, TE, TRANSFER_ENCODING, UPGRADE},
 };
 use serde::Deserialize;
+use serde_json::Value;
 
 use self::{standard::Signer, templated::Templated};
 use super::{
@@ -152,6 +153,11 @@ impl Handler for Forward {
             Body::Template(templated, _) => Some(templated.body(told)),
             Body::Raw | Body::Json(_) => None,
         }
+    }
+
+    fn payload(&self, told: &Told<'_>) -> Option<Result<Value, HandlerError>> {
+        let body = self.preview(told)?;
+        Some(body.and_then(|body| serde_json::from_str(&body).map_err(HandlerError::reject)))
     }
 }
 

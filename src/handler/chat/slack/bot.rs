@@ -115,6 +115,17 @@ impl Handler for Bot {
     fn preview(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>> {
         Some(self.words.message(told).map(|message| message.signed()))
     }
+
+    /// As the first message of a subject.
+    fn payload(&self, told: &Told<'_>) -> Option<Result<Value, HandlerError>> {
+        Some(self.words.message(told).map(|message| {
+            let mut body = json!({ "channel": self.channel, "attachments": [attachment(&message, None)] });
+            if let Some(mention) = self.mention.of(&message) {
+                body["text"] = mention.into();
+            }
+            body
+        }))
+    }
 }
 
 impl fmt::Debug for Bot {

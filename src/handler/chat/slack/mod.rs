@@ -100,6 +100,13 @@ impl Handler for Slack {
             Self::Bot(bot) => bot.preview(told),
         }
     }
+
+    fn payload(&self, told: &Told<'_>) -> Option<Result<Value, HandlerError>> {
+        match self {
+            Self::Webhook(chat) => chat.payload(told),
+            Self::Bot(bot) => bot.payload(told),
+        }
+    }
 }
 
 impl Mention {
