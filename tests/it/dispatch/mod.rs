@@ -1,10 +1,12 @@
 //! What is promised of a dispatch, over the whole program but its sockets: at least once, until done or dead.
 //!
-//! Time is virtual: the clock of the waits is turned by hand, and tokio's stands still unless everybody waits.
+//! Time is virtual: the clock of the waits is turned by hand, and tokio's stands still unless everybody waits. Only where sockets are the
+//! point ([`order`]) is it real.
 
 mod endings;
 mod forwarding;
 mod limits;
+mod order;
 mod reloading;
 mod routing;
 mod telling;

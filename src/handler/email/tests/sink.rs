@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -45,8 +46,10 @@ pub(super) struct Sink {
 struct State {
     speaks: Speaks,
     mechanisms: &'static str,
-    /// What is replied to a line that begins so, instead of yes. `CLOSE` ends the connection, `WAIT` says nothing.
+    /// What is replied to a line that begins so, instead of yes. `CLOSE` ends the connection, `WAIT` says nothing, `SLOW` says yes after
+    /// a while. Of several, between `|`, each has its turn; nothing is yes, as is everything after the last.
     replies: BTreeMap<&'static str, &'static str>,
+    turns: Mutex<BTreeMap<&'static str, usize>>,
     tls: TlsAcceptor,
     taken: Mutex<Vec<Taken>>,
     visits: Mutex<usize>,
@@ -69,6 +72,7 @@ impl Sink {
             speaks,
             mechanisms,
             replies: replies.iter().copied().collect(),
+            turns: Mutex::default(),
             tls: TlsAcceptor::from(Arc::new(tls)),
             taken: Mutex::default(),
             visits: Mutex::default(),
@@ -155,15 +159,31 @@ impl State {
 
     /// Replies yes, unless told otherwise. Whether it was yes.
     async fn reply(&self, stream: &mut BufReader<Box<dyn Stream>>, line: &str, yes: &str) -> std::io::Result<bool> {
-        let told = self.replies.iter().find(|(start, _)| line.starts_with(*start)).map(|(_, reply)| *reply);
+        let mut told =
+            self.replies.iter().find(|(start, _)| line.starts_with(*start)).and_then(|(start, all)| self.turn(start, all));
         match told {
             Some("CLOSE") => return Err(std::io::ErrorKind::ConnectionAborted.into()),
             Some("WAIT") => std::future::pending().await,
+            Some("SLOW") => {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                told = None;
+            }
             _ => {}
         }
         stream.write_all(format!("{}\r\n", told.unwrap_or(yes)).as_bytes()).await?;
         stream.flush().await?;
         Ok(told.is_none())
+    }
+
+    /// The reply whose turn it is; none is yes.
+    fn turn(&self, start: &'static str, all: &'static str) -> Option<&'static str> {
+        if !all.contains('|') {
+            return Some(all);
+        }
+        let mut turns = self.turns.lock().unwrap();
+        let turn = turns.entry(start).or_default();
+        *turn += 1;
+        all.split('|').nth(*turn - 1).filter(|reply| !reply.is_empty())
     }
 
     async fn log_in(&self, stream: &mut BufReader<Box<dyn Stream>>, line: &str) -> std::io::Result<(String, String)> {
