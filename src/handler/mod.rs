@@ -18,6 +18,7 @@ mod gitlab;
 mod kept;
 mod log;
 pub mod message;
+mod names;
 mod notice;
 pub mod registry;
 pub mod route;

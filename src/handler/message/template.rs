@@ -3,19 +3,18 @@
 //! A template sees `event`, `endpoint`, `recovered`, `details` and `message`. What it names is checked when it is read: a slip is found by
 //! `check`, and not by a message that says nothing at night. What an event does not tell is empty.
 
-use std::{
-    fmt,
-    sync::{Arc, LazyLock},
-};
+use std::{fmt, sync::Arc};
 
 use minijinja::{
     Environment, UndefinedBehavior, context,
     value::{Serde, Value},
 };
-use serde_json::{Value as Json, json};
 
 use super::{Message, Told, text::clean_lines};
-use crate::event::{Details, EventKind, sample};
+use crate::{
+    event::{Details, EventKind, sample},
+    handler::names,
+};
 
 /// How much work a template may make.
 const FUEL: u64 = 100_000;
@@ -26,21 +25,8 @@ const NAME: &str = "template";
 /// The functions of the language that could be made to run long, or that tell of the program.
 const TAKEN_AWAY: [&str; 2] = ["range", "debug"];
 
-/// All names that there are, as a tree. A name within something else than an object is not judged.
-static NAMES: LazyLock<Json> = LazyLock::new(|| {
-    let everything =
-        r#"{"app": {}, "version": {}, "build": {}, "beta": {}, "feedback": {"crash_log": {}}, "asset": {}, "package": {}}"#;
-    let event = sample::of(&EventKind::AppStoreVersionAppVersionStateUpdated).event();
-    let mut event = event.ok().and_then(|event| serde_json::to_value(event).ok()).unwrap_or_default();
-    event["attributes"] = Json::Null;
-    json!({
-        "event": event,
-        "endpoint": null,
-        "recovered": null,
-        "details": Details::read(everything.as_bytes()).unwrap_or_default(),
-        "message": { "severity": null, "title": null, "news": null, "sentence": null, "quote": null, "facts": null, "link": null },
-    })
-});
+/// The names that it sees.
+const NAMES: [&str; 5] = ["event", "endpoint", "recovered", "details", "message"];
 
 /// A configuration's own words.
 #[derive(Clone)]
@@ -70,11 +56,9 @@ impl Template {
         }
         language.add_template_owned(NAME, source.to_owned()).map_err(|error| said(&error))?;
         let template = Self { source: source.into(), language: Arc::new(language) };
-        let names = template.language.get_template(NAME).map_err(|error| said(&error))?.undeclared_variables(true);
-        let mut unknown: Vec<String> = names.iter().filter_map(|name| refusal(name)).collect();
-        unknown.sort();
-        if !unknown.is_empty() {
-            return Err(TemplateError(unknown.join("; ")));
+        let found = template.language.get_template(NAME).map_err(|error| said(&error))?.undeclared_variables(true);
+        if let Some(refusal) = names::refusal(&found, &NAMES) {
+            return Err(TemplateError(refusal));
         }
         // Filters and functions are looked up only when they are reached, so each kind of event is tried once.
         for kind in EventKind::ALL {
@@ -124,23 +108,6 @@ fn said(error: &minijinja::Error) -> TemplateError {
     TemplateError(error.detail().map_or_else(|| format!("{kind}{place}"), |detail| format!("{kind}: {detail}{place}")))
 }
 
-/// Says what is wrong with a dotted name, if anything is.
-fn refusal(name: &str) -> Option<String> {
-    let mut known = &*NAMES;
-    let mut path: Vec<&str> = Vec::new();
-    for part in name.split('.') {
-        let Json::Object(members) = known else { return None };
-        let Some(member) = members.get(part) else {
-            let names = members.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            let of = if path.is_empty() { "there are".to_owned() } else { format!("`{}` has", path.join(".")) };
-            return Some(format!("no `{name}`: {of} {names}"));
-        };
-        known = member;
-        path.push(part);
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,8 +134,14 @@ mod tests {
 
     #[test]
     fn slips_are_said() {
-        check("{{ detials.app.name }}", "no `detials.app.name`: there are `details`, `endpoint`, `event`, `message`, `recovered`");
-        check("{{ details.app.nmae }}", "no `details.app.nmae`: `details.app` has `bundle_id`, `id`, `name`, `sku`");
+        check(
+            "{{ detials.app.name }}",
+            "no `detials.app.name`: there are `details`, `endpoint`, `event`, `message`, `recovered`, did you mean `details`?",
+        );
+        check(
+            "{{ details.app.nmae }}",
+            "no `details.app.nmae`: `details.app` has `bundle_id`, `id`, `name`, `sku`, did you mean `name`?",
+        );
         check("{{ event.state | uper }}", "unknown filter: filter uper is unknown in line 1");
         check("{{ event.state", "syntax error: unexpected end of input, expected end of variable block in line 1");
     }

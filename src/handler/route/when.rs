@@ -22,7 +22,7 @@ use minijinja::{
 
 use crate::{
     event::{Details, Event, EventKind, sample},
-    handler::section::did_you_mean,
+    handler::names,
     plain,
 };
 
@@ -34,15 +34,6 @@ const LONGEST: usize = 4096;
 
 /// What an expression can name.
 const NAMES: [&str; 3] = ["event", "endpoint", "details"];
-
-/// What it can name of the event.
-const EVENT: [&str; 10] = ["id", "kind", "family", "version", "time", "state", "previous_state", "subject", "app_id", "attributes"];
-
-/// What it can name of the details.
-const DETAILS: [&str; 9] = ["app", "version", "build", "beta", "feedback", "asset", "package", "link", "gaps"];
-
-/// What it can name of the event's subject.
-const SUBJECT: [&str; 2] = ["type", "id"];
 
 static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut language = Environment::new();
@@ -82,10 +73,8 @@ impl When {
             return Err(WhenError { expression: format!("{beginning}…").into(), problem });
         }
         let expression = LANGUAGE.compile_expression_owned(source.to_owned()).map_err(|error| wrong(said(&error)))?;
-        let mut unknown: Vec<_> = expression.undeclared_variables(true).iter().filter_map(|name| refusal(name)).collect();
-        unknown.sort();
-        if !unknown.is_empty() {
-            return Err(wrong(unknown.join("; ")));
+        if let Some(refusal) = names::refusal(expression.undeclared_variables(true), &NAMES) {
+            return Err(wrong(refusal));
         }
         let when = Self { source: source.into(), expression: Arc::new(expression) };
         // Filters, tests and functions are looked up only when they are reached, so each kind of event is tried once.
@@ -193,27 +182,6 @@ fn is_for_want_of_a_name(kind: ErrorKind) -> bool {
 fn said(error: &minijinja::Error) -> String {
     let kind = error.kind();
     error.detail().map_or_else(|| kind.to_string(), |detail| format!("{kind}: {detail}"))
-}
-
-/// Says what is wrong with a dotted name, if anything is.
-fn refusal(name: &str) -> Option<String> {
-    let mut parts = name.split('.');
-    let (first, second, third) = (parts.next()?, parts.next(), parts.next());
-    let (found, known, of) = match (first, second, third) {
-        ("event", Some("subject"), Some(member)) => (member, &SUBJECT[..], "`event.subject` has"),
-        ("event", Some(member), _) => (member, &EVENT[..], "`event` has"),
-        ("details", Some(member), _) => (member, &DETAILS[..], "`details` has"),
-        ("event" | "endpoint" | "details", ..) => return None,
-        _ => (first, &NAMES[..], "there are"),
-    };
-    if known.contains(&found) {
-        return None;
-    }
-    let words = known.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-    let of_event = (first == found && EVENT.contains(&found)).then(|| format!("did you mean `event.{found}`?"));
-    let question =
-        of_event.or_else(|| did_you_mean(found, known.iter().copied())).map(|question| format!(", {question}")).unwrap_or_default();
-    Some(format!("no `{name}`: {of} {words}{question}"))
 }
 
 #[cfg(test)]
