@@ -26,10 +26,11 @@ use crate::{
     inbox::{
         Store, StoreError,
         sqlite::{Options, Sqlite},
+        watched::Watched,
     },
     intake::Intake,
     recovery::{Plan, Recovery},
-    server::{self, Desk, Limits, Receiver},
+    server::{self, Desk, Limits, Live, Receiver},
     shutdown::Shutdown,
     telemetry::{
         TelemetryError,
@@ -88,6 +89,8 @@ impl App {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, AppError> {
         let (config, shutdown, work) = (&loaded.config, Shutdown::new(), Arc::new(Notify::new()));
+        let (store, changes) = Watched::around(store);
+        let store: Arc<dyn Store> = store;
         let asc = client(loaded, Arc::clone(&clock))?;
         let (lanes, routes) = assemble(loaded, registry, asc.clone(), Arc::clone(&clock))?;
         // The receiver keeps handles on its figures, so there must be something to record them.
@@ -104,7 +107,8 @@ impl App {
         let receiver = Receiver::new(&config.endpoints, &config.server, into, on, by, &shutdown);
         let (told, vault) = (Arc::clone(&receiver), Vault::configured(&config.store, &store, &clock));
         let keeper = Arc::new(Keeper::new(vault, &config.endpoints, move |endpoints| told.reload(endpoints)));
-        let desk = Desk::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&work), figures.clone(), config);
+        let live = Live::new(changes, &shutdown);
+        let desk = Desk::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&work), figures.clone(), live, config);
         let config = ArcSwap::from_pointee(config.clone());
         Ok(Self {
             config,
@@ -173,6 +177,7 @@ impl App {
         let mut running = vec![
             Running { part: "worker", task: self.shutdown.spawn(Arc::clone(&self.worker).run(self.shutdown.clone())) },
             Running { part: "janitor", task: self.shutdown.spawn(janitor.run(self.shutdown.clone())) },
+            Running { part: "desk", task: self.shutdown.spawn(Arc::clone(&self.desk).watch(self.shutdown.clone())) },
             Running { part: "recorder", task: self.shutdown.spawn(figures) },
             Running { part: "keeper", task: self.shutdown.spawn(Arc::clone(&self.keeper).run(self.shutdown.clone())) },
         ];

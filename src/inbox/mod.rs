@@ -29,6 +29,7 @@ pub mod query;
 pub mod secrets;
 pub mod sqlite;
 mod store;
+pub mod watched;
 mod way;
 pub mod wrapper;
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::{Attempt, Dispatch, DispatchState, Receipt, ReceiptId};
+use super::{Attempt, Content, Dispatch, DispatchState, Receipt, ReceiptId};
 
 /// Which receipts to list. Empty means all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +33,38 @@ pub struct ReceiptFilter {
     /// For this every receipt is looked into, so one page looks only so far back: it may be short, or empty, and yet have a
     /// [`next`](Page::next), where the search goes on.
     pub text: Option<String>,
+}
+
+impl ReceiptFilter {
+    /// Whether a receipt is one of those. `details` is what is known besides of what it is about, in which a text is looked for too.
+    pub fn admits(&self, listed: &Listed, details: Option<&[u8]>) -> bool {
+        let Listed { receipt, dispatches } = listed;
+        let event = match &receipt.content {
+            Content::Event(event) => Some(event),
+            Content::Unparsed { .. } => None,
+        };
+        let is = |asked: &Option<String>, found: Option<&String>| asked.is_none() || asked.as_ref() == found;
+        let dispatched = |dispatch: &Dispatch| {
+            self.dispatch.is_none_or(|state| dispatch.state == state) && is(&self.handler, Some(&dispatch.handler))
+        };
+        let says = |text: &String| {
+            let words =
+                event.map(|event| [Some(&event.event_id), event.subject_id.as_ref(), Some(&event.kind), event.state.as_ref()]);
+            let details = details.map(|details| String::from_utf8_lossy(details).to_ascii_lowercase());
+            let mut words = words.into_iter().flatten().flatten().map(|word| word.to_ascii_lowercase()).chain(details);
+            words.any(|word| word.contains(&text.to_ascii_lowercase()))
+        };
+        is(&self.endpoint, Some(&receipt.endpoint))
+            && (self.kinds.is_empty() || event.is_some_and(|event| self.kinds.contains(&event.kind)))
+            && is(&self.event_id, event.map(|event| &event.event_id))
+            && is(&self.subject_id, event.and_then(|event| event.subject_id.as_ref()))
+            && is(&self.state, event.and_then(|event| event.state.as_ref()))
+            && self.since.is_none_or(|since| receipt.received_at >= since)
+            && self.until.is_none_or(|until| receipt.received_at < until)
+            && self.text.as_ref().is_none_or(says)
+            && (!self.unparsed || event.is_none())
+            && ((self.dispatch.is_none() && self.handler.is_none()) || dispatches.iter().any(dispatched))
+    }
 }
 
 /// Which part of a list.

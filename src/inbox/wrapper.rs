@@ -74,6 +74,33 @@ pub trait Wrapper: Debug + Send + Sync + 'static {
         self.inner().keep_note(handler, key, text, now).await
     }
 
+    /// See [`Store::keep_details`].
+    async fn keep_details(&self, id: ReceiptId, details: Bytes, files: Vec<(String, Bytes)>) -> Result<bool, StoreError> {
+        self.inner().keep_details(id, details, files).await
+    }
+
+    /// See [`Store::replay`].
+    async fn replay(&self, replay: &Replay, now: Timestamp) -> Result<u64, StoreError> {
+        self.inner().replay(replay, now).await
+    }
+
+    /// See [`Store::skip`].
+    async fn skip(&self, id: DispatchId, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.inner().skip(id, reason, now).await
+    }
+
+    /// See [`Store::reparsed`].
+    async fn reparsed(
+        &self,
+        id: ReceiptId,
+        content: Content,
+        identity: Identity,
+        owed: Vec<Owed>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.inner().reparsed(id, content, identity, owed, now).await
+    }
+
     /// See [`Store::note_secrets_reader`].
     async fn note_secrets_reader(&self, reader: SecretsReader) -> Result<(), StoreError> {
         self.inner().note_secrets_reader(reader).await
@@ -139,7 +166,7 @@ impl<W: Wrapper> Store for W {
     }
 
     async fn keep_details(&self, id: ReceiptId, details: Bytes, files: Vec<(String, Bytes)>) -> Result<bool, StoreError> {
-        self.inner().keep_details(id, details, files).await
+        Wrapper::keep_details(self, id, details, files).await
     }
 
     async fn file(&self, id: ReceiptId, name: &str) -> Result<Option<Bytes>, StoreError> {
@@ -163,11 +190,11 @@ impl<W: Wrapper> Store for W {
     }
 
     async fn replay(&self, replay: &Replay, now: Timestamp) -> Result<u64, StoreError> {
-        self.inner().replay(replay, now).await
+        Wrapper::replay(self, replay, now).await
     }
 
     async fn skip(&self, id: DispatchId, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
-        self.inner().skip(id, reason, now).await
+        Wrapper::skip(self, id, reason, now).await
     }
 
     async fn unparsed(&self, after: Option<ReceiptId>, limit: usize) -> Result<Vec<Unread>, StoreError> {
@@ -182,7 +209,7 @@ impl<W: Wrapper> Store for W {
         owed: Vec<Owed>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.inner().reparsed(id, content, identity, owed, now).await
+        Wrapper::reparsed(self, id, content, identity, owed, now).await
     }
 
     async fn secrets(&self) -> Result<KeptSecrets, StoreError> {

@@ -23,7 +23,7 @@ use axum::{Router, routing::get};
 use tokio::sync::{Semaphore, watch};
 
 pub use self::{
-    admin::{Access, Desk},
+    admin::{Access, Desk, Live, pages},
     error::Refused,
     listener::{Limits, serve},
 };

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
-use self::state::{State, is_unparsed, meets};
+use self::state::{State, is_unparsed};
 use super::{
     Accepted, Arrival, Claim, Claimed, Content, DispatchId, DispatchState, Finish, Identity, Owed, Receipt, ReceiptId, Store,
     StoreError, Unread,
@@ -103,7 +103,7 @@ impl Store for Memory {
             .map(|(id, (receipt, _))| Listed { receipt: receipt.clone(), dispatches: state.dispatches_of(*id) })
             .filter(|listed| {
                 let details = state.details.get(&listed.receipt.id.0).map(|(details, _)| details);
-                meets(listed, details, filter)
+                filter.admits(listed, details.map(|details| &**details))
             })
             .take(limit.saturating_add(1))
             .collect();

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::super::{
     Accepted, Arrival, Attempt, AttemptResult, Claim, Claimed, Content, Dispatch, DispatchId, DispatchState, Finish, Identity,
     Lease, Owed, Receipt, ReceiptId, Source, Summary, Verdict,
-    query::{EndpointStats, HandlerStats, Listed, Purged, ReceiptFilter, Replay, Stats},
+    query::{EndpointStats, HandlerStats, Purged, Replay, Stats},
     secrets::KeptSecrets,
 };
 use super::account::Accounts;
@@ -346,31 +346,6 @@ impl State {
     pub(super) fn dispatches_of(&self, receipt: i64) -> Vec<Dispatch> {
         self.dispatches.iter().filter(|(_, owing)| owing.receipt == receipt).map(|(id, owing)| owing.shown(*id)).collect()
     }
-}
-
-pub(super) fn meets(listed: &Listed, details: Option<&Bytes>, filter: &ReceiptFilter) -> bool {
-    let Listed { receipt, dispatches } = listed;
-    let event = summary(receipt);
-    let is = |asked: &Option<String>, found: Option<&String>| asked.is_none() || asked.as_ref() == found;
-    let dispatched = |dispatch: &Dispatch| {
-        filter.dispatch.is_none_or(|state| dispatch.state == state) && is(&filter.handler, Some(&dispatch.handler))
-    };
-    let says = |text: &String| {
-        let words = event.map(|event| [Some(&event.event_id), event.subject_id.as_ref(), Some(&event.kind), event.state.as_ref()]);
-        let details = details.map(|details| String::from_utf8_lossy(details).to_ascii_lowercase());
-        let mut words = words.into_iter().flatten().flatten().map(|word| word.to_ascii_lowercase()).chain(details);
-        words.any(|word| word.contains(&text.to_ascii_lowercase()))
-    };
-    is(&filter.endpoint, Some(&receipt.endpoint))
-        && (filter.kinds.is_empty() || event.is_some_and(|event| filter.kinds.contains(&event.kind)))
-        && is(&filter.event_id, event.map(|event| &event.event_id))
-        && is(&filter.subject_id, event.and_then(|event| event.subject_id.as_ref()))
-        && is(&filter.state, event.and_then(|event| event.state.as_ref()))
-        && filter.since.is_none_or(|since| receipt.received_at >= since)
-        && filter.until.is_none_or(|until| receipt.received_at < until)
-        && filter.text.as_ref().is_none_or(says)
-        && (!filter.unparsed || event.is_none())
-        && ((filter.dispatch.is_none() && filter.handler.is_none()) || dispatches.iter().any(dispatched))
 }
 
 fn summary(receipt: &Receipt) -> Option<&Summary> {

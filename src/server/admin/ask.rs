@@ -61,6 +61,11 @@ impl Fields {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// All but these names.
+    pub(super) fn without(&self, names: &[&str]) -> Self {
+        Self(self.0.iter().filter(|(name, _)| !names.contains(&name.as_str())).cloned().collect())
+    }
+
     fn read<T: FromStr>(&self, name: &str, expected: &str) -> Result<Option<T>, Problem> {
         let wrong = |found: &str| Problem::bad_request(format!("`{name}`: found `{found}`, expected {expected}"));
         self.one(name).map(|value| value.parse().map_err(|_| wrong(value))).transpose()
@@ -82,6 +87,9 @@ pub(super) const OF_LISTS: &[&str] = &[
     "endpoint", "kind", "event_id", "subject", "text", "state", "since", "until", "unparsed", "dispatch", "handler", "limit",
     "before",
 ];
+
+/// Those of them that choose a part of what is kept already, and mean nothing for what is still to come.
+pub(super) const NOT_LIVE: &[&str] = &["text", "limit", "before"];
 
 /// Which receipts are asked for.
 pub(super) fn filter(fields: &Fields, now: Timestamp) -> Result<ReceiptFilter, Problem> {

@@ -11,6 +11,7 @@ mod api;
 mod ask;
 mod audit;
 mod deed;
+mod live;
 mod openapi;
 mod page;
 mod session;
@@ -29,7 +30,7 @@ use axum::{
 use http::{HeaderValue, Method, header};
 use tokio::sync::Notify;
 
-pub use self::access::Access;
+pub use self::{access::Access, live::Live};
 use self::{
     access::{Face, Gate, Need, Role, guard},
     answer::Problem,
@@ -39,7 +40,8 @@ use crate::{
     clock::Clock,
     config::{Config, Order},
     handler::message::Voice,
-    inbox::Store,
+    inbox::{Store, StoreError},
+    shutdown::Shutdown,
     telemetry::metrics::Exposition,
 };
 
@@ -50,14 +52,30 @@ pub struct Desk {
     work: Arc<Notify>,
     figures: Exposition,
     access: Access,
+    live: Live,
     known: ArcSwap<Known>,
 }
 
 impl Desk {
-    /// A desk over this store. `work` is notified when something is to be tried again.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, work: Arc<Notify>, figures: Exposition, config: &Config) -> Arc<Self> {
+    /// A desk over this store. `work` is notified when something is to be tried again, and `live` says what changes.
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        work: Arc<Notify>,
+        figures: Exposition,
+        live: Live,
+        config: &Config,
+    ) -> Arc<Self> {
         let (access, known) = (Access::new(&config.admin), ArcSwap::from_pointee(Known::of(config)));
-        Arc::new(Self { store, clock, work, figures, access, known })
+        Arc::new(Self { store, clock, work, figures, access, live, known })
+    }
+
+    /// Tells whoever listens what has changed, until the end is asked for.
+    ///
+    /// # Errors
+    /// When the store is broken, so that the program must end.
+    pub async fn watch(self: Arc<Self>, shutdown: Shutdown) -> Result<(), StoreError> {
+        live::run(&self, &shutdown).await
     }
 
     /// Goes by another configuration from now on: its endpoints and handlers. Who may do what stays.
@@ -128,8 +146,10 @@ fn routes() -> Vec<Route> {
         entry("/login", session::log_in),
         entry("/logout", session::log_out),
         open("/style.css", page::style),
+        open("/live.js", page::script),
         look("/", page::overview),
         look("/events", page::events),
+        Route { face: Face::Api, ..look("/events/live", live::events) },
         look("/events/{id}", page::event),
         change("/events/{id}/replay", page::replay),
         look("/handlers", page::handlers),
@@ -137,6 +157,7 @@ fn routes() -> Vec<Route> {
         change("/dispatches/{id}/skip", page::skip),
         Route { need: Need::TokenIfConfigured, face: Face::Api, ..look("/metrics", figures) },
         look("/api/v1/receipts", api::receipts).told(openapi::RECEIPTS),
+        look("/api/v1/receipts/live", live::receipts).told(openapi::LIVE),
         look("/api/v1/receipts/{id}", api::receipt).told(openapi::RECEIPT),
         look("/api/v1/receipts/{id}/body", api::body).told(openapi::BODY),
         change("/api/v1/receipts/{id}/replay", api::replay).told(openapi::REPLAY),
@@ -149,6 +170,12 @@ fn routes() -> Vec<Route> {
         look("/api/v1/accounts", api::accounts).told(openapi::ACCOUNTS),
         look("/api/v1/openapi.json", api::description).told(openapi::DESCRIPTION),
     ]
+}
+
+/// The path of every page that somebody who has logged in can look at: for tests that go over all of them.
+pub fn pages() -> Vec<&'static str> {
+    let is_page = |route: &Route| route.method == Method::GET && route.face == Face::Page && route.need != Need::Nothing;
+    routes().into_iter().filter(is_page).map(|route| route.path).collect()
 }
 
 /// All of them as a router.

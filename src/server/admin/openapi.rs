@@ -6,7 +6,7 @@
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::Route;
+use super::{Route, ask::NOT_LIVE};
 
 const SCHEMAS: &str = include_str!("schemas.json");
 
@@ -20,6 +20,8 @@ pub(super) struct Operation {
     takes: Option<&'static str>,
     /// The schema of the answer; none for bytes.
     gives: Option<&'static str>,
+    /// Whether the answer goes on, as server-sent events.
+    is_stream: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +62,15 @@ pub(super) const RECEIPTS: Operation = Operation {
     ],
     takes: None,
     gives: Some("ReceiptPage"),
+    is_stream: false,
+};
+pub(super) const LIVE: Operation = Operation {
+    id: "watchReceipts",
+    summary: "Tells of receipts as they come in and as their dispatches change: `receipt` with what a list would show, `gone` with the \
+        id of one that ceased to be as asked, `missed` with the number after which to list again. `Last-Event-ID` goes on where one was.",
+    gives: None,
+    is_stream: true,
+    ..RECEIPTS
 };
 pub(super) const RECEIPT: Operation =
     about("showReceipt", "Shows one receipt with its words, its dispatches and their attempts.", None, Some("ReceiptRecord"));
@@ -98,7 +109,7 @@ pub(super) const ACCOUNTS: Operation =
 pub(super) const DESCRIPTION: Operation = about("describe", "This description.", None, Some("Description"));
 
 const fn about(id: &'static str, summary: &'static str, takes: Option<&'static str>, gives: Option<&'static str>) -> Operation {
-    Operation { id, summary, query: &[], takes, gives }
+    Operation { id, summary, query: &[], takes, gives, is_stream: false }
 }
 
 /// The description of those routes that have an [`Operation`].
@@ -136,11 +147,13 @@ fn described(route: &Route, operation: &Operation) -> Value {
         let schema = if name == "id" { "Number" } else { "Text" };
         json!({ "name": name, "in": "path", "required": true, "schema": reference(schema) })
     });
-    let in_query = operation.query.iter().map(|Parameter { name, schema, meaning }| {
+    let is_meant = |parameter: &&Parameter| !(operation.is_stream && NOT_LIVE.contains(&parameter.name));
+    let in_query = operation.query.iter().filter(is_meant).map(|Parameter { name, schema, meaning }| {
         json!({ "name": name, "in": "query", "description": meaning, "schema": reference(schema) })
     });
     let content = match operation.gives {
         Some(schema) => json!({ "application/json": { "schema": reference(schema) } }),
+        None if operation.is_stream => json!({ "text/event-stream": { "schema": { "type": "string" } } }),
         None => json!({ "application/octet-stream": {} }),
     };
     let mut described = json!({

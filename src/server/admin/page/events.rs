@@ -11,13 +11,16 @@ use super::{
 use crate::{
     event::EventKind,
     inbox::DispatchState,
-    server::admin::ask::{self, Fields, OF_LISTS},
+    server::admin::ask::{self, Fields, NOT_LIVE, OF_LISTS},
 };
 
 pub(in super::super) async fn events(State(desk): Shared, request: Request) -> Answer {
     let fields = Fields::of_query(&request);
     let filter = ask::filter(&fields, desk.clock.now())?;
-    let page = desk.store.receipts(&filter, ask::page(&fields)?).await?;
+    let asked = ask::page(&fields)?;
+    // What is new belongs on the first page only, and a search is for what there is.
+    let live = (asked.before.is_none() && filter.text.is_none()).then(|| link("/events/live", &fields.without(NOT_LIVE), ""));
+    let page = desk.store.receipts(&filter, asked).await?;
     let known = desk.known.load_full();
     let chosen = |name: &str| fields.one(name).unwrap_or_default().to_owned();
     let kinds: Vec<_> = EventKind::ALL.iter().map(|kind| (kind.as_str(), kind_in_words(kind.as_str()))).collect();
@@ -27,10 +30,12 @@ pub(in super::super) async fn events(State(desk): Shared, request: Request) -> A
             "frame": Frame::of("events", &request),
             "rows": page.items.iter().map(|listed| Row::of(&desk, listed)).collect::<Vec<_>>(),
             "is_filtered": OF_LISTS.iter().any(|name| *name != "limit" && fields.one(name).is_some()),
+            "live": live,
+            "most": asked.limit,
             "is_later_page": fields.one("before").is_some(),
             "looked_to": filter.text.is_some().then_some(page.next).flatten().filter(|_| page.items.is_empty()),
-            "next": page.next.map(|next| link(&fields, &next.to_string())),
-            "newest": link(&fields, ""),
+            "next": page.next.map(|next| link("/events", &fields, &next.to_string())),
+            "newest": link("/events", &fields, ""),
             "endpoints": &known.endpoints,
             "handlers": known.handlers.iter().map(|handler| &*handler.name).collect::<Vec<_>>(),
             "states": DispatchState::ALL.map(DispatchState::as_str),
@@ -49,8 +54,8 @@ pub(in super::super) async fn events(State(desk): Shared, request: Request) -> A
     )
 }
 
-/// The same list from another place on.
-fn link(fields: &Fields, before: &str) -> String {
+/// The same list from another place on, or what comes to it.
+fn link(path: &str, fields: &Fields, before: &str) -> String {
     let mut query = Serializer::new(String::new());
     for (name, value) in fields.iter().filter(|(name, _)| *name != "before") {
         query.append_pair(name, value);
@@ -58,5 +63,5 @@ fn link(fields: &Fields, before: &str) -> String {
     if !before.is_empty() {
         query.append_pair("before", before);
     }
-    format!("/events?{}", query.finish())
+    format!("{path}?{}", query.finish())
 }

@@ -1,4 +1,4 @@
-//! The page: what the store knows, in HTML, for people. It has no script and needs none.
+//! The page: what the store knows, in HTML, for people. It needs no script; with its own one, it keeps up with what happens.
 //!
 //! Templates say how it looks and escape whatever they are given; the modules here say what is on it, as plain values. No template marks
 //! anything as safe, and a test looks for that too.
@@ -20,6 +20,7 @@ use http::{HeaderValue, StatusCode, Uri, header};
 use minijinja::{Environment, UndefinedBehavior, value::Serde};
 use serde_json::{Value, json};
 
+use self::view::Row;
 pub(super) use self::{
     event::{event, replay, skip, told},
     events::events,
@@ -32,6 +33,7 @@ use super::{
     answer::Problem,
     ask::Fields,
 };
+use crate::inbox::query::Listed;
 
 type Shared = State<Arc<Desk>>;
 type Answer = Result<Response, Problem>;
@@ -39,6 +41,7 @@ type Answer = Result<Response, Problem>;
 const TEMPLATES: &[(&str, &str)] = &[
     ("layout.html", include_str!("templates/layout.html")),
     ("parts.html", include_str!("templates/parts.html")),
+    ("row.html", include_str!("templates/row.html")),
     ("login.html", include_str!("templates/login.html")),
     ("problem.html", include_str!("templates/problem.html")),
     ("overview.html", include_str!("templates/overview.html")),
@@ -92,10 +95,12 @@ fn render(name: &str, values: Value) -> Answer {
 }
 
 fn render_with(status: StatusCode, name: &str, values: Value) -> Answer {
+    Ok((status, Html(written(name, values)?)).into_response())
+}
+
+fn written(name: &str, values: Value) -> Result<String, Problem> {
     let environment = ENVIRONMENT.as_ref().map_err(|error| broken(name, error))?;
-    let html =
-        environment.get_template(name).and_then(|template| template.render(Serde(values))).map_err(|error| broken(name, &error))?;
-    Ok((status, Html(html)).into_response())
+    environment.get_template(name).and_then(|template| template.render(Serde(values))).map_err(|error| broken(name, &error))
 }
 
 fn broken(name: &str, error: &minijinja::Error) -> Problem {
@@ -125,6 +130,17 @@ pub(super) fn dress(desk: &Desk, mut answer: Response, path: &Uri) -> Response {
 pub(super) async fn style() -> Response {
     let kind = HeaderValue::from_static("text/css; charset=utf-8");
     ([(header::CONTENT_TYPE, kind)], include_str!("style.css")).into_response()
+}
+
+/// What keeps a view up to date while somebody looks at it.
+pub(super) async fn script() -> Response {
+    let kind = HeaderValue::from_static("text/javascript; charset=utf-8");
+    ([(header::CONTENT_TYPE, kind)], include_str!("live.js")).into_response()
+}
+
+/// An event as a row of the list; empty if it cannot be written.
+pub(super) fn row(desk: &Desk, listed: &Listed) -> String {
+    written("row.html", json!({ "row": Row::of(desk, listed) })).unwrap_or_default()
 }
 
 /// Back to a view that tells what was done.

@@ -82,7 +82,12 @@ fn config(text: &str) -> config::Config {
 
 /// A desk over another store.
 pub(in crate::server) fn over(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Arc<Desk> {
-    Desk::new(store, clock, Arc::default(), metrics::tests::exposition(), &config(CONFIG))
+    live_over(store, clock, Live::new(Arc::default(), &Shutdown::new()))
+}
+
+/// The same where somebody can listen.
+pub(super) fn live_over(store: Arc<dyn Store>, clock: Arc<dyn Clock>, live: Live) -> Arc<Desk> {
+    Desk::new(store, clock, Arc::default(), metrics::tests::exposition(), live, &config(CONFIG))
 }
 
 impl Bench {
@@ -92,13 +97,15 @@ impl Bench {
 
     fn with(text: &str) -> Self {
         let (store, clock) = (Arc::new(Memory::new()), Arc::new(ManualClock::new(NOW.parse().unwrap())));
-        let desk = Desk::new(store.clone(), clock.clone(), Arc::default(), metrics::tests::exposition(), &config(text));
+        let live = Live::new(Arc::default(), &Shutdown::new());
+        let desk = Desk::new(store.clone(), clock.clone(), Arc::default(), metrics::tests::exposition(), live, &config(text));
         Self { store, clock, app: router(desk) }
     }
 
     async fn send(&self, request: Request) -> Answer {
         let (head, body) = self.app.clone().oneshot(request).await.unwrap().into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
+        let is_endless = head.headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
+        let body = if is_endless { Bytes::new() } else { body.collect().await.unwrap().to_bytes() };
         Answer { status: head.status.as_u16(), headers: head.headers, text: String::from_utf8_lossy(&body).into_owned() }
     }
 

@@ -206,11 +206,14 @@ async fn what_a_person_types_is_shown_as_typed() {
     }
 }
 
+/// The one script there is: a file of our own, and nothing that stands in a page.
+const OWN_SCRIPT: &str = r#"<script type="module" src="/live.js"></script>"#;
+
 #[test]
 fn no_template_marks_anything_as_safe() {
     for file in std::fs::read_dir("src/server/admin/page/templates").unwrap() {
         let file = file.unwrap().path();
-        let text = std::fs::read_to_string(&file).unwrap();
+        let text = std::fs::read_to_string(&file).unwrap().replace(OWN_SCRIPT, "");
         for mark in ["safe", "autoescape", "<script", "style=", "onclick", "javascript:"] {
             assert!(!text.contains(mark), "{} has `{mark}`", file.display());
         }

@@ -1,0 +1,183 @@
+//! A store that says which receipts have changed, for whoever shows them while it happens.
+//!
+//! It keeps nothing itself and slows nobody down: what has changed is noted as a number in memory, and taken by one reader whenever that
+//! one has time. The notes are bounded. What does not fit, or cannot be said one by one, becomes the word that more has changed.
+//!
+//! Only what happens through this very store is seen. What other processes write to the same disk is for the reader to look up.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use super::{
+    Accepted, Arrival, Claim, Claimed, Content, DispatchId, Finish, Identity, Owed, ReceiptId, Store, StoreError, query::Replay,
+    wrapper::Wrapper,
+};
+
+/// How many receipts are noted one by one.
+const MOST: usize = 8_192;
+
+/// A store whose changes are noted.
+#[derive(Debug)]
+pub struct Watched {
+    store: Arc<dyn Store>,
+    changes: Arc<Changes>,
+    /// Whose dispatches they are that are under way: who finishes one shows its number only.
+    claimed: Mutex<HashMap<DispatchId, ReceiptId>>,
+}
+
+impl Watched {
+    /// The same store with its changes noted, and where they are noted.
+    pub fn around(store: Arc<dyn Store>) -> (Arc<Self>, Arc<Changes>) {
+        let changes = Arc::new(Changes::default());
+        (Arc::new(Self { store, changes: Arc::clone(&changes), claimed: Mutex::default() }), changes)
+    }
+}
+
+/// What has changed in a store since it was last looked at.
+#[derive(Debug, Default)]
+pub struct Changes {
+    noted: Mutex<Noted>,
+    told: Notify,
+}
+
+/// Receipts that have changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Noted {
+    /// Those that are new, or whose dispatches or details are.
+    pub receipts: BTreeSet<ReceiptId>,
+    /// Whether others have changed that are not among them.
+    pub others: bool,
+}
+
+impl Changes {
+    /// Resolves when there is something to take. For one reader.
+    pub async fn noted(&self) {
+        self.told.notified().await;
+    }
+
+    /// Takes all that is noted.
+    pub fn take(&self) -> Noted {
+        std::mem::take(&mut *locked(&self.noted))
+    }
+
+    fn note(&self, receipts: impl IntoIterator<Item = ReceiptId>) {
+        let mut noted = locked(&self.noted);
+        for receipt in receipts {
+            if noted.receipts.len() < MOST {
+                noted.receipts.insert(receipt);
+            } else {
+                noted.others |= !noted.receipts.contains(&receipt);
+            }
+        }
+        drop(noted);
+        self.told.notify_one();
+    }
+
+    fn note_others(&self) {
+        locked(&self.noted).others = true;
+        self.told.notify_one();
+    }
+}
+
+#[async_trait]
+impl Wrapper for Watched {
+    fn inner(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    async fn accept(&self, arrival: Arrival) -> Result<Accepted, StoreError> {
+        let accepted = self.store.accept(arrival).await?;
+        if let Accepted::New { receipt, .. } = accepted {
+            self.changes.note([receipt]);
+        }
+        Ok(accepted)
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
+        let claimed = self.store.claim(claim).await?;
+        if !claimed.is_empty() {
+            locked(&self.claimed).extend(claimed.iter().map(|one| (one.lease.dispatch, one.receipt.id)));
+            self.changes.note(claimed.iter().map(|one| one.receipt.id));
+        }
+        Ok(claimed)
+    }
+
+    async fn finish(&self, finish: Finish) -> Result<bool, StoreError> {
+        let dispatch = finish.lease.dispatch;
+        let finished = self.store.finish(finish).await?;
+        // The lock is let go before the other is asked for.
+        let receipt = locked(&self.claimed).remove(&dispatch);
+        match receipt {
+            Some(receipt) => self.changes.note([receipt]),
+            None if finished => self.changes.note_others(),
+            None => {}
+        }
+        Ok(finished)
+    }
+
+    async fn keep_details(&self, id: ReceiptId, details: Bytes, files: Vec<(String, Bytes)>) -> Result<bool, StoreError> {
+        let kept = self.store.keep_details(id, details, files).await?;
+        self.changes.note([id]);
+        Ok(kept)
+    }
+
+    async fn replay(&self, replay: &Replay, now: Timestamp) -> Result<u64, StoreError> {
+        let count = self.store.replay(replay, now).await?;
+        match replay {
+            Replay::Receipt { id, .. } => self.changes.note([*id]),
+            Replay::Dead { .. } => self.changes.note_others(),
+        }
+        Ok(count)
+    }
+
+    async fn skip(&self, id: DispatchId, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let skipped = self.store.skip(id, reason, now).await?;
+        self.changes.note_others();
+        Ok(skipped)
+    }
+
+    async fn reparsed(
+        &self,
+        id: ReceiptId,
+        content: Content,
+        identity: Identity,
+        owed: Vec<Owed>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let changed = self.store.reparsed(id, content, identity, owed, now).await?;
+        self.changes.note([id]);
+        Ok(changed)
+    }
+}
+
+/// Notes are numbers: what a thread that panicked left of them is as good as before.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_does_not_fit_is_said_in_one_word() {
+        let changes = Changes::default();
+        changes.note([ReceiptId(2), ReceiptId(1), ReceiptId(2)]);
+        changes.noted().await;
+        assert_eq!(changes.take(), Noted { receipts: [ReceiptId(1), ReceiptId(2)].into(), others: false });
+        assert_eq!(changes.take(), Noted::default());
+        let most = i64::try_from(MOST).unwrap();
+        changes.note((0..most).chain(0..most).map(ReceiptId));
+        assert!(!changes.take().others, "it fits");
+        changes.note((0..most + 3).map(ReceiptId));
+        let noted = changes.take();
+        assert_eq!((noted.receipts.len(), noted.others), (MOST, true));
+    }
+}
