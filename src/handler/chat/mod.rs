@@ -144,7 +144,7 @@ impl<S: Service> Handler for Chat<S> {
     }
 
     fn payload(&self, told: &Told<'_>) -> Option<Result<Value, HandlerError>> {
-        Some(self.message(told).map(|message| {
+        Some(self.words.message(told).map(|message| {
             let mut body = self.service.body(&message, told.received_at);
             self.service.mask(&mut body);
             body
