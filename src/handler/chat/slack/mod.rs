@@ -64,6 +64,7 @@ impl Slack {
     ///
     /// # Errors
     /// When it is not clear which form is wanted, or that form cannot be built.
+    #[expect(clippy::needless_pass_by_value, reason = "the shape of a factory")]
     pub(in crate::handler) fn new(section: Section) -> Result<Self, SectionError> {
         section.settle(|keys: Keys| {
             let (key, what) = match (&keys.url, &keys.token, &keys.channel) {
