@@ -14,6 +14,7 @@ mod events;
 mod failure;
 mod files;
 mod given_secret;
+mod handlers;
 mod healthcheck;
 mod init;
 mod marketplace;
@@ -84,6 +85,8 @@ enum Command {
     Send(send::Arguments),
     #[command(subcommand)]
     Events(events::Command),
+    #[command(subcommand)]
+    Handlers(handlers::Command),
     #[command(subcommand)]
     Messages(messages::Command),
     #[command(subcommand)]
@@ -175,6 +178,7 @@ fn run(arguments: &Arguments, registry: &Registry) -> Outcome {
         Command::Check(arguments) => block_on(check::run(&setup, arguments))?,
         Command::Send(arguments) => block_on(send::run(&setup, arguments))?,
         Command::Events(command) => block_on(events::run(&setup, command))?,
+        Command::Handlers(command) => block_on(handlers::run(&setup, command))?,
         Command::Messages(command) => messages::run(&setup, command),
         Command::Webhooks(command) => block_on(webhooks::run(&setup, command))?,
         Command::Deliveries(command) => block_on(deliveries::run(&setup, command))?,

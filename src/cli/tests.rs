@@ -20,7 +20,7 @@ use crate::{
     inbox::{
         Attempt, AttemptResult, Content, Dispatch, DispatchId, DispatchState, Receipt, ReceiptId, Source, Summary,
         account::{self, Account},
-        query::{DispatchRecord, EndpointStats, HandlerStats, Listed, ReceiptRecord, Stats},
+        query::{DispatchRecord, EndpointStats, HandlerStats, Listed, Paused, ReceiptRecord, Stats},
     },
     secret::Secret,
     signature,
@@ -238,10 +238,30 @@ fn numbers_are_shown_by_endpoint_and_handler() {
         bytes: 5_767_168,
         endpoints: vec![EndpointStats { endpoint: "my-app".to_owned(), receipts: 1_204, newest }],
         handlers: vec![
-            HandlerStats { handler: "bot".to_owned(), waiting: 2, claimed: 1, done: 1_190, dead: 11, oldest_open: newest },
-            HandlerStats { handler: "log".to_owned(), waiting: 0, claimed: 0, done: 1_204, dead: 0, oldest_open: None },
+            HandlerStats {
+                handler: "bot".to_owned(),
+                waiting: 2,
+                claimed: 1,
+                done: 1_190,
+                dead: 11,
+                oldest_open: newest,
+                paused: None,
+            },
+            HandlerStats {
+                handler: "log".to_owned(),
+                waiting: 0,
+                claimed: 0,
+                done: 1_204,
+                dead: 0,
+                oldest_open: None,
+                paused: None,
+            },
         ],
     };
+    let paused = Paused { since: "2026-11-21T08:31:00Z".parse().unwrap(), reason: "the channel is being moved".to_owned() };
+    let handlers = vec![HandlerStats { paused: Some(paused), ..HandlerStats::idle("bot") }];
+    let asleep = Stats { handlers, ..Stats::default() };
+    insta::assert_snapshot!("events_stats_paused", events::stats_words(&asleep, &[]));
     insta::assert_snapshot!("events_stats", events::stats_words(&stats, &[]));
     insta::assert_snapshot!("events_stats_empty", events::stats_words(&Stats::default(), &[]));
     let account = |endpoint: &str, missing, failure| Account {

@@ -154,7 +154,7 @@ pub struct Stats {
     pub bytes: u64,
     /// By endpoint, in order of name.
     pub endpoints: Vec<EndpointStats>,
-    /// By handler, in order of name.
+    /// By handler, in order of name: those that were ever owed something, and those that are paused.
     pub handlers: Vec<HandlerStats>,
 }
 
@@ -184,12 +184,23 @@ pub struct HandlerStats {
     pub dead: u64,
     /// When the receipt of the oldest dispatch that is not finished was received.
     pub oldest_open: Option<Timestamp>,
+    /// Since when it is given nothing, and why; none if it is not paused.
+    pub paused: Option<Paused>,
+}
+
+/// That a handler is given nothing for now.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Paused {
+    /// Since when.
+    pub since: Timestamp,
+    /// What whoever paused it said.
+    pub reason: String,
 }
 
 impl HandlerStats {
     /// Of a handler that was never owed anything.
     pub fn idle(handler: &str) -> Self {
-        Self { handler: handler.to_owned(), waiting: 0, claimed: 0, done: 0, dead: 0, oldest_open: None }
+        Self { handler: handler.to_owned(), waiting: 0, claimed: 0, done: 0, dead: 0, oldest_open: None, paused: None }
     }
 }
 

@@ -30,6 +30,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn accept(&self, arrival: Arrival) -> Result<Accepted, StoreError>;
 
     /// Claims due dispatches for the handlers that have room: oldest due first, each with a new lease, its attempt counted.
+    /// Nothing is claimed for a handler that is [paused](Store::pause).
     /// A dispatch that is owed in order is passed over while an earlier one (by Apple's time, then by arrival) of the same
     /// handler and subject is waiting or claimed.
     ///
@@ -43,8 +44,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Returns how many.
     async fn release_expired(&self, now: Timestamp) -> Result<u64, StoreError>;
 
-    /// When the earliest waiting dispatch of the named handlers falls due, of those that no earlier one holds back; none if nothing
-    /// waits.
+    /// When the earliest waiting dispatch of the named handlers falls due, of those that no earlier one holds back and
+    /// whose handler is not paused; none if nothing waits.
     async fn next_due(&self, handlers: &[Arc<str>]) -> Result<Option<Timestamp>, StoreError>;
 
     /// Keeps with a receipt what is known besides of what it is about: `details`, a JSON text, and files by name. What was kept
@@ -80,6 +81,13 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Ends a dead dispatch that nobody wants tried again: it counts as done, and its history tells the reason. `false` means that it
     /// was not dead and nothing was changed.
     async fn skip(&self, id: DispatchId, reason: &str, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Pauses a handler, whether it is configured or not: from now on nothing that is owed to it is claimed. What is claimed already
+    /// ends as it would, and what comes in is owed to it all the same. `false` means that it was paused, and nothing was changed.
+    async fn pause(&self, handler: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Ends a handler's pause. `false` means that it was not paused.
+    async fn resume(&self, handler: &str) -> Result<bool, StoreError>;
 
     /// The receipts that are kept unparsed, after the given number, oldest first.
     async fn unparsed(&self, after: Option<ReceiptId>, limit: usize) -> Result<Vec<Unread>, StoreError>;

@@ -240,6 +240,14 @@ impl<W: Wrapper> Store for W {
         self.inner().end_pass(endpoint, pass, now).await
     }
 
+    async fn pause(&self, handler: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.inner().pause(handler, reason, now).await
+    }
+
+    async fn resume(&self, handler: &str) -> Result<bool, StoreError> {
+        self.inner().resume(handler).await
+    }
+
     async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
         self.inner().accounts().await
     }

@@ -72,6 +72,7 @@ const ATTEMPT: Metric = Metric::histogram("asc_webhooks_attempt_duration_seconds
 const DISPATCHES: Metric = Metric::gauge("asc_webhooks_dispatches", "Dispatches as they stand, by handler and state");
 const OLDEST_OPEN: Metric =
     Metric::gauge("asc_webhooks_oldest_open_seconds", "Age of the oldest receipt that a handler has not finished, by handler");
+const HANDLER_PAUSED: Metric = Metric::gauge("asc_webhooks_handler_paused", "1 while a handler is paused, else 0, by handler");
 const STORE_ERRORS: Metric =
     Metric::counter("asc_webhooks_store_errors_total", "Times the store could not do what it was asked, by kind");
 const RECOVERY_PASSES: Metric =
@@ -106,6 +107,7 @@ pub const ALL: &[Metric] = &[
     ATTEMPT,
     DISPATCHES,
     OLDEST_OPEN,
+    HANDLER_PAUSED,
     STORE_ERRORS,
     RECOVERY_PASSES,
     RECOVERED,
@@ -262,6 +264,11 @@ pub fn oldest_open(handler: &str, age: Duration) {
     gauge!(OLDEST_OPEN.name, "handler" => handler.to_owned()).set(age.as_secs_f64());
 }
 
+/// Tells whether a handler is paused.
+pub fn handler_paused(handler: &str, is_paused: bool) {
+    gauge!(HANDLER_PAUSED.name, "handler" => handler.to_owned()).set(if is_paused { 1.0 } else { 0.0 });
+}
+
 /// Tells that the store could not do what it was asked.
 pub fn store_failed(error: &StoreError) {
     counter!(STORE_ERRORS.name, "kind" => store_error_label(error)).increment(1);
@@ -373,6 +380,7 @@ pub(crate) mod tests {
             attempt("ci", AttemptResult::Ok, Duration::from_secs(2));
             dispatches("ci", DispatchState::Dead, 3);
             oldest_open("ci", Duration::from_millis(1_500));
+            handler_paused("ci", true);
             store_failed(&StoreError::Full("disk".to_owned()));
             recovery_passed("app", true);
             recovered("app");

@@ -1,7 +1,7 @@
 //! Keeps the house in order while the worker works: gives back leases that ran out, removes receipts whose time is over, and
 //! keeps the gauges true.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::Notify, time::Instant};
@@ -29,19 +29,21 @@ pub struct Janitor {
     clock: Arc<dyn Clock>,
     work: Arc<Notify>,
     retention: Duration,
+    /// The handlers that were paused at the last round: one that was never owed anything is not counted any more once it goes on.
+    paused: BTreeSet<String>,
 }
 
 impl Janitor {
     /// Tidies `store`, removing what owes nothing and is older than `retention`, and tells of new work through `work`.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, work: Arc<Notify>, retention: Duration) -> Self {
-        Self { store, clock, work, retention }
+        Self { store, clock, work, retention, paused: BTreeSet::new() }
     }
 
     /// Tidies until the end is asked for.
     ///
     /// # Errors
     /// When the store is broken, so that the program must end.
-    pub async fn run(self, shutdown: Shutdown) -> Result<(), StoreError> {
+    pub async fn run(mut self, shutdown: Shutdown) -> Result<(), StoreError> {
         let mut purge_at = Instant::now();
         while !shutdown.has_begun() {
             if let Err(error) = self.round(&mut purge_at, &shutdown).await {
@@ -59,7 +61,7 @@ impl Janitor {
         Ok(())
     }
 
-    async fn round(&self, purge_at: &mut Instant, shutdown: &Shutdown) -> Result<(), StoreError> {
+    async fn round(&mut self, purge_at: &mut Instant, shutdown: &Shutdown) -> Result<(), StoreError> {
         let released = self.store.release_expired(self.clock.steady()).await?;
         if released > 0 {
             tracing::warn!(released, "leases ran out; their dispatches wait again");
@@ -73,7 +75,7 @@ impl Janitor {
         Ok(())
     }
 
-    async fn measure(&self) -> Result<(), StoreError> {
+    async fn measure(&mut self) -> Result<(), StoreError> {
         let now = self.clock.now();
         let stats = self.store.stats(now).await?;
         for handler in &stats.handlers {
@@ -83,7 +85,11 @@ impl Janitor {
             }
             let age = handler.oldest_open.map_or(SignedDuration::ZERO, |oldest| now.duration_since(oldest));
             metrics::oldest_open(&handler.handler, Duration::try_from(age).unwrap_or(Duration::ZERO));
+            metrics::handler_paused(&handler.handler, handler.paused.is_some());
         }
+        let paused = stats.handlers.iter().filter(|handler| handler.paused.is_some()).map(|handler| handler.handler.clone());
+        let before = std::mem::replace(&mut self.paused, paused.collect());
+        before.difference(&self.paused).for_each(|handler| metrics::handler_paused(handler, false));
         Ok(())
     }
 

@@ -116,6 +116,42 @@ fn from_nothing_to_a_kept_event() {
 }
 
 #[test]
+fn a_handler_is_paused_beside_a_running_server() {
+    let place = Place::new();
+    place.check(&["init"], 0);
+    let serving = place.serve();
+    place.check(&["handlers", "pause", "logs", "--reason", "a slip"], 3);
+    place.check(&["handlers", "pause", "log"], 2);
+    assert_eq!(place.json(&["handlers", "pause", "log", "--reason", "it is being moved", "--json"])["changed"], true);
+    assert_eq!(place.json(&["handlers", "pause", "log", "--reason", "again", "--json"])["changed"], false);
+    place.check(&["send", "ping"], 0);
+    place.check(&["send", "app_version"], 0);
+    let listed = || place.json(&["handlers", "list", "--json"])["items"][0].clone();
+    let paused = listed();
+    assert_eq!(
+        (&paused["handler"], &paused["kind"], &paused["paused"]["reason"]),
+        (&"log".into(), &"log".into(), &"it is being moved".into())
+    );
+    let table = String::from_utf8(place.check(&["handlers", "list"], 0).stdout).unwrap();
+    assert!(table.contains("it is being moved"), "{table}");
+    // Longer than the server would take to notice work of another process.
+    thread::sleep(Duration::from_secs(2));
+    assert_eq!((&listed()["waiting"], &listed()["done"]), (&2.into(), &0.into()));
+    assert_eq!(serving.stop(), Some(0));
+
+    let serving = place.serve();
+    assert_eq!(listed()["waiting"], 2, "a restart does not end it");
+    assert_eq!(place.json(&["handlers", "resume", "log", "--json"])["changed"], true);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while listed()["done"] != 2 {
+        assert!(Instant::now() < deadline, "it does not go on: {}", listed());
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(listed()["paused"], Value::Null);
+    assert_eq!(serving.stop(), Some(0));
+}
+
+#[test]
 fn a_configuration_with_four_mistakes_ends_with_one_and_names_them_all() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/config/invalid/four_at_once.toml");
     let output = Command::new(PROGRAM)

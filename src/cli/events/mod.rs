@@ -4,7 +4,7 @@ mod details;
 mod export;
 mod filter;
 mod list;
-mod names;
+pub(super) mod names;
 mod reparse;
 mod replay;
 mod show;

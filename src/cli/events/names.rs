@@ -15,7 +15,7 @@ pub(super) fn endpoint(name: &str, config: &Config, stats: &Stats) -> Outcome {
 }
 
 /// Makes sure that there is, or was, such a handler.
-pub(super) fn handler(name: &str, config: &Config, stats: &Stats) -> Outcome {
+pub(in crate::cli) fn handler(name: &str, config: &Config, stats: &Stats) -> Outcome {
     let owed = stats.handlers.iter().map(|of| of.handler.as_str());
     known("handler", name, owed.chain(config.handlers.iter().map(|one| &*one.name)))
 }

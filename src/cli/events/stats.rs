@@ -3,7 +3,11 @@
 use super::super::{Format, Outcome, output};
 use crate::{
     clock::{Clock as _, SystemClock},
-    inbox::{Store, account::Account, query::Stats},
+    inbox::{
+        Store,
+        account::Account,
+        query::{Paused, Stats},
+    },
 };
 
 /// Count what is kept, by endpoint and by handler
@@ -57,7 +61,11 @@ pub(in crate::cli) fn words(stats: &Stats, accounts: &[Account]) -> String {
         .collect();
     if !handlers.is_empty() {
         let header = ["handler", "waiting", "claimed", "done", "dead", "oldest open (utc)"];
-        parts.push(output::table(&header, handlers));
+        let paused = stats.handlers.iter().filter_map(|of| {
+            let Paused { since, reason } = of.paused.as_ref()?;
+            Some(format!("\n{} is paused since {}: {}", of.handler, output::time(*since), output::plain(reason)))
+        });
+        parts.push([output::table(&header, handlers)].into_iter().chain(paused).collect());
     }
     if !accounts.is_empty() {
         parts.push(account_table(accounts));

@@ -20,7 +20,7 @@ use super::{
     Accepted, Arrival, Claim, Claimed, Content, DispatchId, DispatchState, Finish, Identity, Owed, Receipt, ReceiptId, Store,
     StoreError, Unread,
     account::{Account, Entry, Pass},
-    query::{DispatchRecord, Hour, Listed, Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
+    query::{DispatchRecord, Hour, Listed, Page, PageRequest, Paused, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
     secrets::{KeptSecret, KeptSecrets, SecretsReader},
 };
 
@@ -61,7 +61,8 @@ impl Store for Memory {
     async fn next_due(&self, handlers: &[Arc<str>]) -> Result<Option<Timestamp>, StoreError> {
         let state = self.state()?;
         let waiting = state.dispatches.iter().filter(|(_, owing)| owing.state == DispatchState::Waiting);
-        let asked_for = waiting.filter(|(_, owing)| handlers.contains(&owing.handler));
+        let is_given = |handler: &Arc<str>| handlers.contains(handler) && !state.paused.contains_key(&**handler);
+        let asked_for = waiting.filter(|(_, owing)| is_given(&owing.handler));
         Ok(asked_for.filter(|(id, owing)| !state.is_behind(**id, owing)).map(|(_, owing)| owing.due_at).min())
     }
 
@@ -134,6 +135,17 @@ impl Store for Memory {
 
     async fn skip(&self, id: DispatchId, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
         Ok(self.state()?.skip(id, reason, now))
+    }
+
+    async fn pause(&self, handler: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let paused = &mut self.state()?.paused;
+        let is_new = !paused.contains_key(handler);
+        paused.entry(handler.to_owned()).or_insert_with(|| Paused { since: now, reason: reason.to_owned() });
+        Ok(is_new)
+    }
+
+    async fn resume(&self, handler: &str) -> Result<bool, StoreError> {
+        Ok(self.state()?.paused.remove(handler).is_some())
     }
 
     async fn unparsed(&self, after: Option<ReceiptId>, limit: usize) -> Result<Vec<Unread>, StoreError> {

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::super::{
     Accepted, Arrival, Attempt, AttemptResult, Claim, Claimed, Content, Dispatch, DispatchId, DispatchState, Finish, Identity,
     Lease, Owed, Receipt, ReceiptId, Source, Summary, Verdict,
-    query::{EndpointStats, HandlerStats, Purged, Replay, Stats},
+    query::{EndpointStats, HandlerStats, Paused, Purged, Replay, Stats},
     secrets::KeptSecrets,
 };
 use super::account::Accounts;
@@ -26,6 +26,7 @@ pub(super) struct State {
     pub(super) notes: BTreeMap<(String, String), (String, Timestamp)>,
     identities: HashMap<i64, HashSet<[u8; 16]>>,
     newest: BTreeMap<String, Timestamp>,
+    pub(super) paused: BTreeMap<String, Paused>,
     last_receipt: i64,
     last_dispatch: i64,
     pub(super) accounts: Accounts,
@@ -160,7 +161,7 @@ impl State {
 
     pub(super) fn claim(&mut self, claim: &Claim) -> Vec<Claimed> {
         let mut claimed = Vec::new();
-        for room in &claim.handlers {
+        for room in claim.handlers.iter().filter(|room| !self.paused.contains_key(&*room.handler)) {
             let due =
                 |owing: &Owing| owing.state == DispatchState::Waiting && owing.handler == room.handler && owing.due_at <= claim.now;
             let mut ids: Vec<_> = self
@@ -326,6 +327,9 @@ impl State {
                 let oldest = stats.oldest_open.get_or_insert(receipt.received_at);
                 *oldest = receipt.received_at.min(*oldest);
             }
+        }
+        for (handler, paused) in &self.paused {
+            handlers.entry(handler).or_insert_with(|| HandlerStats::idle(handler)).paused = Some(paused.clone());
         }
         let endpoints = self.newest.iter().map(|(endpoint, newest)| EndpointStats {
             endpoint: endpoint.clone(),

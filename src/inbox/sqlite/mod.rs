@@ -24,6 +24,7 @@ mod fault;
 mod ledger;
 mod listing;
 mod notes;
+mod pause;
 mod place;
 mod reading;
 mod schema;
@@ -228,6 +229,16 @@ impl Store for Sqlite {
     async fn skip(&self, id: DispatchId, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
         let reason = reason.to_owned();
         self.writer.write(move |ledger| ledger.skip(id, &reason, now)).await
+    }
+
+    async fn pause(&self, handler: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let (handler, reason) = (handler.to_owned(), reason.to_owned());
+        self.writer.write(move |ledger| ledger.pause(&handler, &reason, now)).await
+    }
+
+    async fn resume(&self, handler: &str) -> Result<bool, StoreError> {
+        let handler = handler.to_owned();
+        self.writer.write(move |ledger| ledger.resume(&handler)).await
     }
 
     async fn unparsed(&self, after: Option<ReceiptId>, limit: usize) -> Result<Vec<Unread>, StoreError> {

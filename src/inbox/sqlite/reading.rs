@@ -17,7 +17,7 @@ use super::{
     },
     Options,
     column::{self, BODY_AND_DETAILS, RECEIPT, dispatch_range, micros, receipt_of},
-    fault, place,
+    fault, pause, place,
     tally::{WHOLE_STORE, What},
     writer::Fate,
 };
@@ -186,7 +186,7 @@ pub(super) fn next_due(connection: &Connection, handlers: &[Arc<str>]) -> rusqli
         let due: Option<i64> = connection
             .prepare_cached(
                 "SELECT due_at FROM dispatch WHERE state = 0 AND behind = 0 AND handler = (SELECT id FROM name WHERE name = ?1) \
-                 ORDER BY due_at LIMIT 1",
+                 AND NOT EXISTS (SELECT 1 FROM paused p JOIN name n ON n.id = p.handler WHERE n.name = ?1) ORDER BY due_at LIMIT 1",
             )?
             .query_row([handler.as_ref()], |row| row.get(0))
             .optional()?;
@@ -219,11 +219,12 @@ pub(super) fn stats(connection: &Connection, bytes: u64) -> rusqlite::Result<Sta
         let newest: i64 = connection.query_row("SELECT n FROM tally WHERE name = ?1 AND what = 13", [id], |row| row.get(0))?;
         stats.endpoints.push(EndpointStats { endpoint, receipts, newest: Some(column::timestamp(0, newest)?) });
     }
-    for (id, handler) in names_with(connection, "what <= 3 AND n > 0")? {
+    for (id, handler) in names_with(connection, "what <= 3 AND n > 0 UNION SELECT handler FROM paused")? {
         let [waiting, claimed, done, dead] = DispatchState::ALL.map(|state| tallied(connection, id, What::Dispatches(state)));
         let waiting = waiting?;
         let oldest_open = oldest_open(connection, id, waiting)?;
-        stats.handlers.push(HandlerStats { handler, waiting, claimed: claimed?, done: done?, dead: dead?, oldest_open });
+        let paused = pause::of(connection, id)?;
+        stats.handlers.push(HandlerStats { handler, waiting, claimed: claimed?, done: done?, dead: dead?, oldest_open, paused });
     }
     Ok(stats)
 }

@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_secrets.sql"),
     include_str!("migrations/0005_subject.sql"),
     include_str!("migrations/0006_notes.sql"),
+    include_str!("migrations/0007_pause.sql"),
 ];
 
 /// How far a database is behind.

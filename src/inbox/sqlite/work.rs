@@ -93,7 +93,7 @@ impl Ledger {
                 .connection
                 .prepare_cached(
                     "SELECT id, attempts, token FROM dispatch WHERE state = 0 AND handler = ?1 AND behind = 0 AND due_at <= ?2 \
-                     ORDER BY due_at, id LIMIT ?3",
+                     AND NOT EXISTS (SELECT 1 FROM paused WHERE handler = ?1) ORDER BY due_at, id LIMIT ?3",
                 )?
                 .query_map(params![handler, micros(claim.now), i64::try_from(room.slots).unwrap_or(i64::MAX)], |row| {
                     Ok((row.get(0)?, row.get(1)?, row.get(2)?))

@@ -113,7 +113,7 @@ pub(super) async fn handlers(State(desk): Shared) -> Answer {
     }
     let idle = known.handlers.iter().filter(|handler| stats.iter().all(|stats| stats.handler != *handler.name));
     items.extend(idle.map(|handler| {
-        json!({ "handler": handler.name, "kind": handler.kind, "waiting": 0, "claimed": 0, "done": 0, "dead": 0, "oldest_open": null })
+        json!({ "handler": handler.name, "kind": handler.kind, "waiting": 0, "claimed": 0, "done": 0, "dead": 0, "oldest_open": null, "paused": null })
     }));
     answer::json(&json!({ "items": items }))
 }

@@ -52,6 +52,30 @@ async fn a_handler_has_as_many_attempts_at_once_as_configured() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_paused_handler_is_given_nothing_and_what_is_under_way_ends() {
+    let (registry, mut told, gate) = gated();
+    let running = Running::idle(&block("a", "concurrency = 1").replace("5s", "1h"), &registry);
+    for id in 0..3 {
+        running.take_in(event(&id.to_string())).await;
+    }
+    running.app.work();
+    assert_eq!(told.recv().await.unwrap(), "0");
+    // As another process does it, which tells nobody.
+    assert!(running.app.store().pause("a", "the channel is being moved", jiff::Timestamp::UNIX_EPOCH).await.unwrap());
+    gate.add_permits(3);
+    running.until(1, "a", DispatchState::Done, 1).await;
+    running.app.reload(&loaded(SECRET, &block("a", "concurrency = 2").replace("5s", "1h")).unwrap(), &registry).unwrap();
+    tokio::time::sleep(std::time::Duration::from_mins(5)).await;
+    assert!(told.try_recv().is_err(), "something was begun during the pause");
+    assert!(running.app.store().resume("a").await.unwrap());
+    let resumed = tokio::time::timeout(std::time::Duration::from_secs(2), told.recv()).await;
+    assert_eq!(resumed.unwrap().unwrap(), "1", "within a poll");
+    for receipt in 2..=3 {
+        running.until(receipt, "a", DispatchState::Done, 1).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_under_way_counts_after_a_reload_too() {
     let (registry, mut told, gate) = gated();
     let block = |concurrency: usize| block("a", &format!("concurrency = {concurrency}")).replace("5s", "1h");

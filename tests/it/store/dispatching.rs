@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::{LEASE, Letter, accept, at, claim, claim_ids, dead, finish, kept_by_every_store, owing, record, retry, stats};
 
 kept_by_every_store! {
+    a_paused_handler_is_given_nothing_until_it_is_resumed
     nothing_is_claimed_twice
     a_claim_takes_the_oldest_due_first_and_no_more_than_there_is_room
     what_is_not_asked_for_is_not_claimed
@@ -262,4 +263,35 @@ async fn a_dead_dispatch_that_is_skipped_is_done_and_says_why(store: Arc<dyn Sto
     let lease = claim(&*store, "log", 1, 3_000).await[0].lease;
     assert!(finish(&*store, lease, Verdict::Done).await);
     assert_eq!(record(&*store, id).await.dispatches[0].history.len(), 3);
+}
+
+/// What is claimed goes on, what comes in is owed all the same, and others are given theirs.
+async fn a_paused_handler_is_given_nothing_until_it_is_resumed(store: Arc<dyn Store>) {
+    accept(&*store, &Letter { owed: vec![("log", false), ("chat", false)], ..Letter::new(1) }).await;
+    let under_way = claim(&*store, "log", 1, 2_000).await;
+    assert!(store.pause("log", "the channel is being moved", at(2_000)).await.unwrap());
+    assert!(!store.pause("log", "again", at(2_001)).await.unwrap(), "it is paused already");
+    accept(&*store, &Letter { owed: vec![("log", false)], ..Letter::new(2) }).await;
+
+    assert_eq!(claim(&*store, "log", 9, 3_000).await.len(), 0);
+    assert_eq!(store.next_due(&["log".into()]).await.unwrap(), None);
+    assert_eq!(claim(&*store, "chat", 9, 3_000).await.len(), 1);
+    assert!(finish(&*store, under_way[0].lease, Verdict::Done).await, "what was under way ends as it would");
+    let stats = store.stats(at(3_000)).await.unwrap();
+    let log = stats.handlers.iter().find(|stats| stats.handler == "log").unwrap();
+    let paused = log.paused.as_ref().map(|paused| (paused.since, paused.reason.as_str()));
+    assert_eq!((paused, log.waiting, log.done), (Some((at(2_000), "the channel is being moved")), 1, 1));
+
+    assert!(store.resume("log").await.unwrap());
+    assert!(!store.resume("log").await.unwrap(), "it is not paused any more");
+    assert!(!store.resume("nobody").await.unwrap());
+    assert_eq!(store.next_due(&["log".into()]).await.unwrap(), Some(at(1_000)));
+    assert_eq!(claim(&*store, "log", 9, 3_000).await.len(), 1);
+
+    // A handler that was never owed anything is known while it is paused.
+    assert!(store.pause("new", "not yet", at(4_000)).await.unwrap());
+    let known = async || store.stats(at(4_000)).await.unwrap().handlers.iter().any(|stats| stats.handler == "new");
+    assert!(known().await);
+    store.resume("new").await.unwrap();
+    assert!(!known().await);
 }

@@ -302,8 +302,24 @@ async fn the_counts_are_right(store: Arc<dyn Store>) {
     assert!(finish(&*store, claimed[2].lease, retry(5_000)).await);
     let endpoint =
         |endpoint: &str, receipts, newest| EndpointStats { endpoint: endpoint.into(), receipts, newest: Some(at(newest)) };
-    let chat = HandlerStats { handler: "chat".into(), waiting: 5, claimed: 0, done: 0, dead: 0, oldest_open: Some(at(1_001)) };
-    let log = HandlerStats { handler: "log".into(), waiting: 2, claimed: 1, done: 1, dead: 1, oldest_open: Some(at(1_003)) };
+    let chat = HandlerStats {
+        handler: "chat".into(),
+        waiting: 5,
+        claimed: 0,
+        done: 0,
+        dead: 0,
+        oldest_open: Some(at(1_001)),
+        paused: None,
+    };
+    let log = HandlerStats {
+        handler: "log".into(),
+        waiting: 2,
+        claimed: 1,
+        done: 1,
+        dead: 1,
+        oldest_open: Some(at(1_003)),
+        paused: None,
+    };
     let expected = Stats {
         receipts: 7,
         unparsed: 1,

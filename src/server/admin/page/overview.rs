@@ -137,6 +137,7 @@ mod tests {
             done: 9,
             dead: 2,
             oldest_open: now.checked_sub(SignedDuration::from_hours(3)).ok(),
+            paused: None,
         };
         let stats = Stats { unparsed: 1, handlers: vec![handler], ..Stats::default() };
         let failure = crate::inbox::account::Failure { at: now, error: "no".into() };

@@ -83,6 +83,8 @@ impl<const REOPENS: bool, const FAULT: usize> Table<REOPENS, FAULT> {
                 self.run(self.store().keep_note(handler, &key.to_string(), &text.to_string(), at(now)))?;
                 Outcome::Nothing
             }
+            Move::Pause { handler } => Outcome::Changed(self.run(self.store().pause(HANDLERS[*handler].0, "a game", at(now)))?),
+            Move::Resume { handler } => Outcome::Changed(self.run(self.store().resume(HANDLERS[*handler].0))?),
             Move::Reopen => {
                 self.run(self.store().close())?;
                 self.store = None;
@@ -125,6 +127,7 @@ impl<const REOPENS: bool, const FAULT: usize> StateMachineTest for Table<REOPENS
         assert_eq!((stats.receipts, stats.identities), model.counts());
         for (handler, counts) in HANDLERS.map(|(handler, _)| (handler, model.counts_of(handler))) {
             let told = stats.handlers.iter().find(|stats| stats.handler == handler);
+            assert_eq!(told.is_some_and(|stats| stats.paused.is_some()), model.is_paused(handler), "{handler}");
             let told = told.map_or([0; 4], |stats| [stats.waiting, stats.claimed, stats.done, stats.dead]);
             assert_eq!(told, counts, "{handler}");
             let due = table.run(table.store().next_due(&[handler.into()])).unwrap();
@@ -220,4 +223,9 @@ fn a_store_that_takes_what_is_known_for_new_is_found_out() {
 #[test]
 fn a_store_that_shares_notes_among_handlers_is_found_out() {
     check_found::<5>();
+}
+
+#[test]
+fn a_store_that_forgets_a_pause_is_found_out() {
+    check_found::<6>();
 }

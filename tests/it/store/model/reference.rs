@@ -46,6 +46,8 @@ pub(super) enum Move {
     ReplayDead,
     Purge { before: i64 },
     Note { handler: usize, key: u8, text: u8 },
+    Pause { handler: usize },
+    Resume { handler: usize },
     Reopen,
 }
 
@@ -66,6 +68,7 @@ pub(super) enum Outcome {
     Known,
     Claimed(Vec<(i64, String, u32)>),
     Finished(bool),
+    Changed(bool),
     Count(u64),
 }
 
@@ -82,6 +85,7 @@ pub(super) struct Model<const REOPENS: bool> {
     pub(super) notes: BTreeMap<(usize, u8), (u8, i64)>,
     dispatches: Vec<Owing>,
     leases: Vec<(usize, u32)>,
+    paused: [bool; HANDLERS.len()],
 }
 
 #[derive(Clone, Debug)]
@@ -138,10 +142,17 @@ impl<const REOPENS: bool> Model<REOPENS> {
         DispatchState::ALL.map(|state| kept.iter().filter(|kept| **kept == state).count() as u64)
     }
 
+    /// Whether a handler is given nothing.
+    pub(super) fn is_paused(&self, handler: &str) -> bool {
+        HANDLERS.iter().zip(self.paused).any(|((name, _), paused)| *name == handler && paused)
+    }
+
     /// When the earliest dispatch of a handler falls due that is not held back.
     pub(super) fn next_due(&self, handler: &str) -> Option<i64> {
         let waiting = self.dispatches.iter().filter(|dispatch| dispatch.state == DispatchState::Waiting);
-        let asked_for = waiting.filter(|dispatch| HANDLERS[dispatch.handler].0 == handler && !self.is_held_back(dispatch));
+        let asked_for = waiting
+            .filter(|dispatch| HANDLERS[dispatch.handler].0 == handler && !self.is_held_back(dispatch))
+            .filter(|dispatch| !self.paused[dispatch.handler]);
         asked_for.map(|dispatch| dispatch.due_at).min()
     }
 
@@ -184,6 +195,9 @@ impl<const REOPENS: bool> Model<REOPENS> {
     fn claim(&mut self, slots: usize) -> Outcome {
         let mut claimed = Vec::new();
         for (handler, (name, _)) in HANDLERS.into_iter().enumerate() {
+            if self.paused[handler] {
+                continue;
+            }
             let mut due: Vec<_> = (0..self.dispatches.len())
                 .map(|index| (index, &self.dispatches[index]))
                 .filter(|(_, dispatch)| dispatch.handler == handler && dispatch.state == DispatchState::Waiting)
@@ -276,6 +290,7 @@ impl<const REOPENS: bool> ReferenceStateMachine for Model<REOPENS> {
             notes: BTreeMap::new(),
             dispatches: vec![],
             leases: vec![],
+            paused: [false; 2],
         })
         .boxed()
     }
@@ -305,6 +320,8 @@ impl<const REOPENS: bool> ReferenceStateMachine for Model<REOPENS> {
             (2, Just(Move::Release).boxed()),
             (2, (1..=receipts.max(1)).prop_map(|receipt| Move::Replay { receipt }).boxed()),
             (1, Just(Move::ReplayDead).boxed()),
+            (1, (0..HANDLERS.len()).prop_map(|handler| Move::Pause { handler }).boxed()),
+            (1, (0..HANDLERS.len()).prop_map(|handler| Move::Resume { handler }).boxed()),
             (1, (1_000..1_002_i64).prop_map(|before| Move::Purge { before }).boxed()),
             (1, (0..2_usize, 0..2_u8, 0..9_u8).prop_map(|(handler, key, text)| Move::Note { handler, key, text }).boxed()),
         ];
@@ -338,6 +355,8 @@ impl<const REOPENS: bool> ReferenceStateMachine for Model<REOPENS> {
                 model.notes.insert((handler, key), (text, model.now));
                 Outcome::Nothing
             }
+            Move::Pause { handler } => Outcome::Changed(!std::mem::replace(&mut model.paused[handler], true)),
+            Move::Resume { handler } => Outcome::Changed(std::mem::replace(&mut model.paused[handler], false)),
             Move::Reopen => {
                 model.take_back(|dispatch| Some(dispatch.due_at));
                 Outcome::Nothing

@@ -25,16 +25,19 @@ pub(super) enum Fault {
     TakesKnownForNew,
     /// What one handler notes, another has noted too.
     SharesNotes,
+    /// Whoever claims ends every pause.
+    ForgetsPauses,
 }
 
 impl Fault {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::AnswersBeforeItKeeps,
         Self::AsksForNoToken,
         Self::KeepsNoOrder,
         Self::CountsWhatWasPutBack,
         Self::TakesKnownForNew,
         Self::SharesNotes,
+        Self::ForgetsPauses,
     ];
 }
 
@@ -79,6 +82,11 @@ impl Wrapper for Sabotaged {
     }
 
     async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
+        if self.fault == Fault::ForgetsPauses {
+            for room in &claim.handlers {
+                self.store.resume(&room.handler).await?;
+            }
+        }
         let claimed = self.store.claim(claim).await?;
         self.tokens.lock().unwrap().extend(claimed.iter().map(|claimed| (claimed.lease.dispatch, claimed.lease.token)));
         Ok(claimed)
