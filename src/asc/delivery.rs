@@ -25,7 +25,7 @@ use super::{
     page::{LARGEST_PAGE, Listing, Pages},
 };
 use crate::{
-    event::{EventKind, FamilyName},
+    event::{Event, EventKind, FamilyName},
     signature::Authentic,
 };
 
@@ -131,6 +131,11 @@ impl DeliveredEvent {
     /// The notification's body, vouched for by where we got it; none when Apple keeps none.
     pub fn authentic(&self) -> Option<Authentic<Bytes>> {
         self.payload.clone().map(|payload| Authentic::fetched(payload.0))
+    }
+
+    /// The event in the payload, if Apple keeps one and it can be read.
+    pub fn event(&self) -> Option<Event> {
+        Event::parse(self.payload.clone()?.0).ok()
     }
 }
 

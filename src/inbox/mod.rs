@@ -23,6 +23,7 @@ pub mod account;
 mod attempt;
 mod finish;
 pub mod identity;
+pub mod kept;
 pub mod memory;
 mod number;
 pub mod query;

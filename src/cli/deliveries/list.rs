@@ -8,13 +8,12 @@ use serde_json::{Value, json};
 use super::{
     super::{Format, Outcome, Setup, moment::moment, open_if_here, output},
     follow,
-    kept::{Kept, event_in},
     which::{Meant, Which, deliveries},
 };
 use crate::{
-    asc::delivery::{Delivery, DeliveryFilter, DeliveryState},
+    asc::delivery::{DeliveredEvent, Delivery, DeliveryFilter, DeliveryState},
     event::{Event, EventKind},
-    inbox::Store,
+    inbox::{Store, kept::Kept},
 };
 
 /// List Apple's tries to deliver events, newest first
@@ -96,7 +95,7 @@ pub(super) struct Listed {
 
 impl Listed {
     pub(super) async fn new(webhook: &Meant, delivery: Delivery, store: Option<&dyn Store>) -> anyhow::Result<Self> {
-        let event = delivery.event.as_deref().and_then(event_in);
+        let event = delivery.event.as_deref().and_then(DeliveredEvent::event);
         let kept = Kept::of(event.as_ref(), store).await?;
         Ok(Self { webhook: webhook.clone(), delivery, event, kept })
     }

@@ -1,7 +1,6 @@
 //! `deliveries`: what Apple has tried to deliver, as Apple remembers it; and having it sent again, or fetching it back.
 
 mod follow;
-mod kept;
 mod list;
 mod recover;
 mod redeliver;

@@ -15,16 +15,15 @@ use super::{
         open_if_here, output,
         progress::Progress,
     },
-    kept::{Kept, event_in},
     which::{Which, deliveries},
 };
 use crate::{
     asc::{
         Client, Error,
-        delivery::{DeliveryFilter, DeliveryState, EventDeliveries, by_event},
+        delivery::{DeliveredEvent, DeliveryFilter, DeliveryState, EventDeliveries, by_event},
     },
     config::Config,
-    inbox::{Store, StoreError},
+    inbox::{Store, StoreError, kept::Kept},
 };
 
 /// Have Apple send events again
@@ -109,7 +108,7 @@ fn has_failed(group: &EventDeliveries) -> bool {
 }
 
 async fn is_kept(group: &EventDeliveries, store: Option<&dyn Store>) -> Result<bool, StoreError> {
-    let event = group.event.as_deref().and_then(event_in);
+    let event = group.event.as_deref().and_then(DeliveredEvent::event);
     Ok(Kept::of(event.as_ref(), store).await?.is_kept() == Some(true))
 }
 

@@ -1,20 +1,17 @@
 //! Whether we keep an event that Apple lists among its deliveries.
 
-use crate::{
-    asc::delivery::DeliveredEvent,
-    event::Event,
-    inbox::{
-        Identity, ReceiptId, Store, StoreError,
-        query::{PageRequest, ReceiptFilter},
-    },
+use super::{
+    Identity, ReceiptId, Store, StoreError,
+    query::{PageRequest, ReceiptFilter},
 };
+use crate::event::Event;
 
 /// How many receipts can bear one event's id. More than a few would be a great wonder.
 const SAME_ID: usize = 100;
 
 /// What the store knows of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kept {
+pub enum Kept {
     /// It is this receipt.
     As(ReceiptId),
     /// It is not kept.
@@ -25,7 +22,10 @@ pub(super) enum Kept {
 
 impl Kept {
     /// Looks an event up in the store, if there is one.
-    pub(super) async fn of(event: Option<&Event>, store: Option<&dyn Store>) -> Result<Self, StoreError> {
+    ///
+    /// # Errors
+    /// When the store cannot tell.
+    pub async fn of(event: Option<&Event>, store: Option<&dyn Store>) -> Result<Self, StoreError> {
         let (Some(event), Some(store)) = (event, store) else { return Ok(Self::Unknown) };
         let filter = ReceiptFilter { event_id: Some(event.id.clone()), ..ReceiptFilter::default() };
         let page = store.receipts(&filter, PageRequest { before: None, limit: SAME_ID }).await?;
@@ -36,18 +36,12 @@ impl Kept {
     }
 
     /// The receipt.
-    pub(super) fn receipt(self) -> Option<ReceiptId> {
+    pub fn receipt(self) -> Option<ReceiptId> {
         if let Self::As(receipt) = self { Some(receipt) } else { None }
     }
 
     /// Whether it is kept, if that is known.
-    pub(super) fn is_kept(self) -> Option<bool> {
+    pub fn is_kept(self) -> Option<bool> {
         (self != Self::Unknown).then_some(self != Self::No)
     }
-}
-
-/// The event in the payload that Apple lists, if there is one in it.
-pub(super) fn event_in(delivered: &DeliveredEvent) -> Option<Event> {
-    let (body, _) = delivered.authentic()?.into_parts();
-    Event::parse(body).ok()
 }
