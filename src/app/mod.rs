@@ -3,6 +3,7 @@
 //! [`App::run`] is the whole program: it listens, works, tidies, and stops in order. A program that has an axum application of its own
 //! takes [`App::router`] and [`App::work`] instead.
 
+mod apple;
 mod assembly;
 mod details;
 
@@ -14,6 +15,7 @@ use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
 pub use self::assembly::{check, client, handlers, load, voice};
 use self::{
+    apple::AppleSide,
     assembly::assemble,
     details::{apps, enrichment},
 };
@@ -30,7 +32,7 @@ use crate::{
     },
     intake::Intake,
     recovery::{Plan, Recovery},
-    server::{self, Desk, Limits, Live, Receiver},
+    server::{self, Apple, Desk, Limits, Live, Receiver},
     shutdown::Shutdown,
     telemetry::{
         TelemetryError,
@@ -61,6 +63,7 @@ pub struct App {
     recovery: Option<Arc<Recovery>>,
     enrichment: Option<Arc<Enrichment>>,
     keeper: Arc<Keeper>,
+    apple: Option<Arc<AppleSide>>,
     desk: Arc<Desk>,
     shutdown: Shutdown,
 }
@@ -108,7 +111,10 @@ impl App {
         let (told, vault) = (Arc::clone(&receiver), Vault::configured(&config.store, &store, &clock));
         let keeper = Arc::new(Keeper::new(vault, &config.endpoints, move |endpoints| told.reload(endpoints)));
         let live = Live::new(changes, &shutdown);
-        let desk = Desk::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&work), figures.clone(), live, config);
+        let (on, by, refusals) = (Arc::clone(&store), Arc::clone(&clock), Arc::clone(receiver.refusals()));
+        let apple = asc.clone().map(|client| Arc::new(AppleSide::new(client, Arc::clone(&on), Arc::clone(&by), config)));
+        let desk = Desk::new(on, by, Arc::clone(&work), figures.clone(), refusals, live, config);
+        let desk = Arc::new(desk.asking(apple.clone().map(|apple| apple as Arc<dyn Apple>)));
         let config = ArcSwap::from_pointee(config.clone());
         Ok(Self {
             config,
@@ -123,6 +129,7 @@ impl App {
             recovery,
             enrichment,
             keeper,
+            apple,
             desk,
             shutdown,
         })
@@ -202,6 +209,7 @@ impl App {
         let config = self.config.load_full();
         // Nobody is let in before it is known what Apple signs with.
         self.keeper.look().await?;
+        self.receiver.recall().await?;
         let mut running = self.listen(&config).await?;
         running.extend(self.work());
         Ok(running)
@@ -277,6 +285,9 @@ impl App {
         }
         if let Some(enrichment) = &self.enrichment {
             enrichment.replace(apps(&config));
+        }
+        if let Some(apple) = &self.apple {
+            apple.follow(&config);
         }
         self.desk.follow(&config);
         self.config.store(Arc::new(config));

@@ -6,7 +6,10 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use metrics::Counter;
 
-use super::error::Refused;
+use super::{
+    error::Refused,
+    refusals::{Record, Refusals},
+};
 use crate::{
     config::{self, EndpointKind},
     signature::{Refusal, Secrets, SigningKey},
@@ -19,8 +22,9 @@ use crate::{
 pub(super) struct Endpoints(HashMap<String, Arc<Endpoint>>);
 
 impl Endpoints {
-    pub(super) fn new(endpoints: &[config::Endpoint]) -> Self {
-        Self(endpoints.iter().map(|endpoint| (endpoint.path.clone(), Arc::new(Endpoint::new(endpoint)))).collect())
+    pub(super) fn new(endpoints: &[config::Endpoint], refusals: &Refusals) -> Self {
+        let endpoint = |endpoint: &config::Endpoint| (endpoint.path.clone(), Arc::new(Endpoint::new(endpoint, refusals)));
+        Self(endpoints.iter().map(endpoint).collect())
     }
 
     /// The endpoint that a request to this path is for, and the token that the path ends with, if that is how it is to be proven.
@@ -48,6 +52,7 @@ pub(super) enum Guard {
 pub(super) struct Endpoint {
     pub(super) name: Arc<str>,
     pub(super) guard: Guard,
+    pub(super) refusals: Arc<Record>,
     // Looking a counter up takes longer than verifying a signature, so those that an attacker can make us use are at hand.
     taken: Counter,
     unauthorized: Counter,
@@ -55,7 +60,7 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    fn new(endpoint: &config::Endpoint) -> Self {
+    fn new(endpoint: &config::Endpoint, refusals: &Refusals) -> Self {
         let name = &endpoint.name;
         let key = |secret: &config::EndpointSecret| SigningKey::new(&secret.secret, &*secret.label).until(secret.not_after);
         let guard = match endpoint.kind {
@@ -69,6 +74,7 @@ impl Endpoint {
         Self {
             name: Arc::clone(name),
             guard,
+            refusals: refusals.of(name),
             taken: figures::requests(name, "200"),
             unauthorized: figures::requests(name, "401"),
             forged: forged.map(|refusal| (refusal, figures::refused(name, refusal.as_str()))),

@@ -112,6 +112,29 @@ impl Refused {
         }
     }
 
+    /// Every word that [`Refused::reason`] can be, in the order in which an operator wants to know of them.
+    pub(super) const REASONS: [&'static str; 19] = [
+        "wrong",
+        "absent",
+        "malformed",
+        "repeated",
+        "wrong_token",
+        "full",
+        "busy",
+        "unavailable",
+        "broken",
+        "unreadable",
+        "too_many",
+        "panicked",
+        "stopping",
+        "too_large",
+        "too_slow",
+        "interrupted",
+        "wrong_method",
+        "unknown_path",
+        "ambiguous",
+    ];
+
     /// Whether it is about us and not about what was sent.
     pub(super) fn is_ours(&self) -> bool {
         self.status().is_server_error() && !matches!(self, Self::Stopping)
@@ -180,6 +203,7 @@ mod tests {
     #[track_caller]
     fn check(refused: Refused, status: u16, retry_after: Option<&str>, closes: bool) {
         let label = refused.status_label();
+        assert!(Refused::REASONS.contains(&refused.reason()));
         let response = refused.into_response();
         assert_eq!(response.status(), status);
         assert_eq!(response.status().as_str(), label);

@@ -23,11 +23,16 @@ use axum::{Router, routing::get};
 use tokio::sync::{Semaphore, watch};
 
 pub use self::{
-    admin::{Access, Desk, Live, pages},
+    admin::{
+        Access, Desk, Live,
+        apple::{Apple, Delivered, Deliveries, Planned, PlannedItem, Registered, Registrations, Trouble, TroubleKind},
+        pages,
+    },
     error::Refused,
     listener::{Limits, serve},
+    refusals::Refusals,
 };
-use self::{endpoints::Endpoints, health::Readiness, refusals::Refusals};
+use self::{endpoints::Endpoints, health::Readiness};
 use crate::{
     clock::Clock,
     config,
@@ -84,7 +89,7 @@ pub struct Receiver {
     max_in_flight: usize,
     in_flight: Arc<Semaphore>,
     readiness: Readiness,
-    refusals: Refusals,
+    refusals: Arc<Refusals>,
     fatal: watch::Sender<Option<StoreError>>,
 }
 
@@ -101,8 +106,9 @@ impl Receiver {
         clock: Arc<dyn Clock>,
         shutdown: &Shutdown,
     ) -> Arc<Self> {
+        let refusals = Arc::new(Refusals::new(clock.now(), shutdown.clone()));
         Arc::new(Self {
-            endpoints: ArcSwap::from_pointee(Endpoints::new(endpoints)),
+            endpoints: ArcSwap::from_pointee(Endpoints::new(endpoints, &refusals)),
             intake,
             store,
             clock,
@@ -112,14 +118,32 @@ impl Receiver {
             max_in_flight: limits.max_in_flight,
             in_flight: Arc::new(Semaphore::new(limits.max_in_flight.min(Semaphore::MAX_PERMITS))),
             readiness: Readiness::default(),
-            refusals: Refusals::new(shutdown.clone()),
+            refusals,
             fatal: watch::Sender::new(None),
         })
     }
 
     /// Exchanges the endpoints and their secrets. Requests that are under way finish with those they began with.
     pub fn reload(&self, endpoints: &[config::Endpoint]) {
-        self.endpoints.store(Arc::new(Endpoints::new(endpoints)));
+        self.endpoints.store(Arc::new(Endpoints::new(endpoints, &self.refusals)));
+        self.refusals.forget_all_but(|name| endpoints.iter().any(|endpoint| *endpoint.name == *name));
+    }
+
+    /// Notes which endpoints have received something before this program started: so it is told of when signatures fail from now on.
+    ///
+    /// # Errors
+    /// When the store cannot tell.
+    pub async fn recall(&self) -> Result<(), StoreError> {
+        let stats = self.store.stats(self.clock.now()).await?;
+        for endpoint in stats.endpoints.iter().filter(|stats| stats.newest.is_some()) {
+            self.refusals.of(&Arc::from(endpoint.endpoint.as_str())).signature_matched();
+        }
+        Ok(())
+    }
+
+    /// What is known of requests that were refused.
+    pub fn refusals(&self) -> &Arc<Refusals> {
+        &self.refusals
     }
 
     /// Resolves once the store says that it can no longer be trusted: the process must end, because only a fresh start can mend it.

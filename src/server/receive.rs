@@ -50,7 +50,7 @@ pub(super) async fn receive(State(receiver): State<Arc<Receiver>>, request: Requ
     let Some((endpoint, token)) = receiver.endpoints.load().at(&path) else {
         let refused = Refused::UnknownPath;
         endpoints::count_refused("none", &refused);
-        receiver.refusals.tell(&refused, "none", peer);
+        receiver.refusals.note(&refused, None, peer, receiver.clock.now());
         return refused.into_response();
     };
     match take_in(&receiver, &endpoint, token, request).await {
@@ -60,7 +60,7 @@ pub(super) async fn receive(State(receiver): State<Arc<Receiver>>, request: Requ
         }
         Err(refused) => {
             endpoint.count_refused(&refused);
-            receiver.refusals.tell(&refused, &endpoint.name, peer);
+            receiver.refusals.note(&refused, Some(&endpoint.refusals), peer, receiver.clock.now());
             refused.into_response()
         }
     }
@@ -162,6 +162,7 @@ impl Receiver {
         match self.intake.take_in(&endpoint.name, brought).await {
             Ok(Accepted::New { .. }) => {
                 self.readiness.committed(self.clock.steady());
+                endpoint.refusals.signature_matched();
                 Ok(())
             }
             Ok(Accepted::Known) => Ok(()),

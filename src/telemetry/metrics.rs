@@ -13,7 +13,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use metrics::{Counter, Unit, counter, gauge, histogram};
+use metrics::{Counter, Gauge, Unit, counter, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::TelemetryError;
@@ -60,6 +60,10 @@ impl Metric {
 
 const REQUESTS: Metric = Metric::counter("asc_webhooks_requests_total", "Requests, by endpoint and status");
 const REFUSED: Metric = Metric::counter("asc_webhooks_refused_total", "Requests that were not taken in, by endpoint and reason");
+const SIGNATURES_FAILING: Metric = Metric::gauge(
+    "asc_webhooks_signatures_failing",
+    "1 while signatures fail at an endpoint after having matched, else 0, by endpoint",
+);
 const RECEIPTS: Metric = Metric::counter(
     "asc_webhooks_receipts_total",
     "Authentic notifications taken in, by endpoint, kind and result (new, same_id, unparsed, known)",
@@ -100,6 +104,7 @@ const BUILD: Metric = Metric::gauge("asc_webhooks_build_info", "Always 1; the la
 pub const ALL: &[Metric] = &[
     REQUESTS,
     REFUSED,
+    SIGNATURES_FAILING,
     RECEIPTS,
     ACCEPT,
     CONNECTIONS,
@@ -221,6 +226,11 @@ pub(crate) fn refused(endpoint: &str, reason: &'static str) -> Counter {
     counter!(REFUSED.name, "endpoint" => endpoint.to_owned(), "reason" => reason)
 }
 
+/// Tells whether signatures fail that used to match.
+pub(crate) fn signatures_failing(endpoint: &str) -> Gauge {
+    gauge!(SIGNATURES_FAILING.name, "endpoint" => endpoint.to_owned())
+}
+
 /// Tells that authentic bytes were taken in; `kind` is none for bytes that are not an event.
 pub fn accepted(endpoint: &str, kind: Option<&EventKind>, result: TakenIn) {
     counter!(RECEIPTS.name, "endpoint" => endpoint.to_owned(), "kind" => kind_label(kind), "result" => result.as_str())
@@ -240,7 +250,7 @@ pub(crate) fn connection_opened(listener: &'static str) -> OpenConnection {
 }
 
 /// An open connection, for as long as it lives.
-pub(crate) struct OpenConnection(metrics::Gauge);
+pub(crate) struct OpenConnection(Gauge);
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
@@ -374,6 +384,7 @@ pub(crate) mod tests {
         let shown = scrape_after(|| {
             requests("app", "200").increment(1);
             refused("app", "wrong").increment(2);
+            signatures_failing("app").set(1.0);
             accepted("app", None, TakenIn::Unparsed);
             accept_took(Duration::from_micros(300));
             std::mem::forget(connection_opened("public"));

@@ -43,6 +43,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "worker",
             "recovery",
             "enrichment",
+            "registration",
             "vault",
             "intake",
             "act",

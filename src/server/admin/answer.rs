@@ -12,6 +12,7 @@ use axum::{
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::json;
 
+use super::apple::{Trouble, TroubleKind};
 use crate::{inbox::StoreError, telemetry::metrics};
 
 /// What browsers may do with an answer: show it, with our own style and nothing else of anybody's.
@@ -59,6 +60,18 @@ impl From<StoreError> for Problem {
         tracing::error!("the operator's question could not be answered: {error}");
         let word = metrics::store_error_label(&error);
         Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("the store is {word}; the log says more"))
+    }
+}
+
+impl From<Trouble> for Problem {
+    fn from(Trouble { kind, words, hint }: Trouble) -> Self {
+        let status = match kind {
+            TroubleKind::NotFound => StatusCode::NOT_FOUND,
+            TroubleKind::Refused => StatusCode::BAD_GATEWAY,
+            TroubleKind::RateLimited | TroubleKind::Ours => StatusCode::SERVICE_UNAVAILABLE,
+            TroubleKind::Silent => StatusCode::GATEWAY_TIMEOUT,
+        };
+        Self::new(status, hint.map_or_else(|| words.clone(), |hint| format!("{words}; {hint}")))
     }
 }
 

@@ -9,19 +9,23 @@ use axum::{
     extract::{Path, Request, State},
     response::Response,
 };
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{
     Desk,
     answer::{self, Problem},
+    apple::{Planned, Registrations},
     ask::{self, Fields},
     audit::Author,
     deed, openapi,
     page::told,
 };
-use crate::inbox::{Dispatch, DispatchId, ReceiptId};
+use crate::{
+    inbox::{Dispatch, DispatchId, ReceiptId, query::HandlerStats},
+    server::{error::Refused, refusals::Row},
+};
 
 type Shared = State<Arc<Desk>>;
 type Answer = Result<Response, Problem>;
@@ -89,14 +93,14 @@ pub(super) async fn dispatches(State(desk): Shared, request: Request) -> Answer 
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SkipRequest {
+struct ReasonRequest {
     #[serde(default)]
     reason: String,
 }
 
 pub(super) async fn skip(State(desk): Shared, Path(id): Path<String>, request: Request) -> Answer {
     let (id, author) = (DispatchId(number(&id)?), Author::of(&request));
-    let SkipRequest { reason } = ask::document_of(request).await?;
+    let ReasonRequest { reason } = ask::document_of(request).await?;
     deed::skip(&desk, id, &reason, &author).await?;
     answer::json(&json!({ "skipped": id }))
 }
@@ -105,16 +109,13 @@ pub(super) async fn skip(State(desk): Shared, Path(id): Path<String>, request: R
 pub(super) async fn handlers(State(desk): Shared) -> Answer {
     let stats = desk.store.stats(desk.clock.now()).await?.handlers;
     let known = desk.known.load_full();
+    let idle = known.handlers.iter().filter(|handler| stats.iter().all(|stats| stats.handler != *handler.name));
     let mut items: Vec<Value> = Vec::new();
-    for stats in &stats {
-        let mut item = serde_json::to_value(stats)?;
+    for stats in stats.iter().cloned().chain(idle.map(|handler| HandlerStats::idle(&handler.name))) {
+        let mut item = serde_json::to_value(&stats)?;
         item["kind"] = known.handler(&stats.handler).map(|handler| handler.kind.clone()).into();
         items.push(item);
     }
-    let idle = known.handlers.iter().filter(|handler| stats.iter().all(|stats| stats.handler != *handler.name));
-    items.extend(idle.map(|handler| {
-        json!({ "handler": handler.name, "kind": handler.kind, "waiting": 0, "claimed": 0, "done": 0, "dead": 0, "oldest_open": null, "paused": null })
-    }));
     answer::json(&json!({ "items": items }))
 }
 
@@ -122,6 +123,18 @@ pub(super) async fn replay_dead(State(desk): Shared, Path(name): Path<String>, r
     let author = Author::of(&request);
     let replayed = deed::replay_dead(&desk, &name, &author).await?;
     answer::json(&json!({ "replayed": replayed }))
+}
+
+pub(super) async fn pause(State(desk): Shared, Path(name): Path<String>, request: Request) -> Answer {
+    let author = Author::of(&request);
+    let ReasonRequest { reason } = ask::document_of(request).await?;
+    deed::pause(&desk, &name, &reason, &author).await?;
+    answer::json(&json!({ "paused": name }))
+}
+
+pub(super) async fn resume(State(desk): Shared, Path(name): Path<String>, request: Request) -> Answer {
+    deed::resume(&desk, &name, &Author::of(&request)).await?;
+    answer::json(&json!({ "resumed": name }))
 }
 
 pub(super) async fn stats(State(desk): Shared) -> Answer {
@@ -139,6 +152,57 @@ pub(super) async fn hours(State(desk): Shared, request: Request) -> Answer {
 
 pub(super) async fn accounts(State(desk): Shared) -> Answer {
     answer::json(&json!({ "items": desk.store.accounts().await? }))
+}
+
+pub(super) async fn registrations(State(desk): Shared) -> Answer {
+    let Registrations { asked_at, webhooks, .. } = deed::asking(&desk)?.registrations().await?;
+    answer::json(&json!({ "asked_at": asked_at, "items": webhooks }))
+}
+
+pub(super) async fn plan(State(desk): Shared) -> Answer {
+    let Registrations { asked_at, plan, .. } = deed::asking(&desk)?.registrations().await?;
+    let unknown = "`server.public_url` is not set, so it is not known where Apple is to post";
+    let Planned { differs, foreign, items } = plan.ok_or_else(|| Problem::new(StatusCode::CONFLICT, unknown))?;
+    answer::json(&json!({ "asked_at": asked_at, "differs": differs, "foreign": foreign, "items": items }))
+}
+
+pub(super) async fn deliveries(State(desk): Shared) -> Answer {
+    answer::json(&deed::asking(&desk)?.deliveries().await?)
+}
+
+pub(super) async fn ping(State(desk): Shared, Path(webhook): Path<String>, request: Request) -> Answer {
+    deed::ping(&desk, &webhook, &Author::of(&request)).await?;
+    answer::json(&json!({ "pinged": webhook }))
+}
+
+pub(super) async fn redeliver(State(desk): Shared, Path(delivery): Path<String>, request: Request) -> Answer {
+    deed::redeliver(&desk, &delivery, &Author::of(&request)).await?;
+    answer::json(&json!({ "redelivered": delivery }))
+}
+
+/// What is known of requests that were refused, and which endpoints need a look because of it.
+pub(super) async fn refused(State(desk): Shared, request: Request) -> Answer {
+    let fields = Fields::of_query(&request);
+    fields.only(&["endpoint", "reason", "limit", "before"])?;
+    if let Some(reason) = fields.one("reason").filter(|reason| !Refused::REASONS.contains(reason)) {
+        let words = Refused::REASONS.join(", ");
+        return Err(Problem::bad_request(format!("`reason`: found `{reason}`, expected one of {words}")));
+    }
+    let page = ask::page(&fields)?;
+    let meets = |row: &Row| {
+        fields.one("reason").is_none_or(|reason| row.reason == reason)
+            && fields.one("endpoint").is_none_or(|endpoint| row.endpoint.as_deref() == Some(endpoint))
+    };
+    let mut items = desk.refusals.rows(meets, page.before.map(|before| before.0), page.limit + 1);
+    let has_more = items.len() > page.limit;
+    items.truncate(page.limit);
+    answer::json(&json!({
+        "since": desk.refusals.since(),
+        "failing": desk.refusals.failing(),
+        "totals": desk.refusals.totals(),
+        "next": items.last().filter(|_| has_more).map(|row| row.id),
+        "items": items,
+    }))
 }
 
 pub(super) async fn description() -> Answer {

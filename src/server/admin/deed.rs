@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use super::{Desk, answer::Problem, audit::Author};
+use super::{Desk, answer::Problem, apple::Apple, audit::Author};
 use crate::inbox::{DispatchId, Owed, ReceiptId, query::Replay};
 
 /// The longest reason that is kept.
@@ -34,10 +34,7 @@ pub(super) async fn replay(desk: &Desk, id: ReceiptId, handler: Option<&str>, au
 
 /// Has every dead dispatch of a handler tried again. Returns how many.
 pub(super) async fn replay_dead(desk: &Desk, handler: &str, author: &Author) -> Result<u64, Problem> {
-    let stats = desk.store.stats(desk.clock.now()).await?;
-    if desk.known.load().handler(handler).is_none() && stats.handlers.iter().all(|stats| stats.handler != handler) {
-        return Err(Problem::not_found(format!("there is no handler `{handler}`")));
-    }
+    known_handler(desk, handler).await?;
     let replay = Replay::Dead { handler: Some(handler.to_owned()) };
     let count = desk.store.replay(&replay, desk.clock.steady()).await?;
     done(desk, author, "replay_dead", format_args!("handler {handler}"), count, None);
@@ -46,11 +43,7 @@ pub(super) async fn replay_dead(desk: &Desk, handler: &str, author: &Author) -> 
 
 /// Ends a dead dispatch that nobody wants tried again.
 pub(super) async fn skip(desk: &Desk, id: DispatchId, reason: &str, author: &Author) -> Result<(), Problem> {
-    let reason = reason.trim();
-    if reason.is_empty() || reason.chars().count() > MOST_LETTERS {
-        let detail = format!("`reason`: expected a text of 1 to {MOST_LETTERS} letters");
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
-    }
+    let reason = said_reason(reason)?;
     if !desk.store.skip(id, reason, desk.clock.now()).await? {
         return Err(Problem::new(StatusCode::CONFLICT, format!("dispatch {id} is not dead, so there is nothing to skip")));
     }
@@ -58,9 +51,68 @@ pub(super) async fn skip(desk: &Desk, id: DispatchId, reason: &str, author: &Aut
     Ok(())
 }
 
+/// Gives a handler nothing until it is resumed.
+pub(super) async fn pause(desk: &Desk, handler: &str, reason: &str, author: &Author) -> Result<(), Problem> {
+    let reason = said_reason(reason)?;
+    known_handler(desk, handler).await?;
+    if !desk.store.pause(handler, reason, desk.clock.now()).await? {
+        return Err(Problem::new(StatusCode::CONFLICT, format!("handler `{handler}` is paused already")));
+    }
+    done(desk, author, "pause", format_args!("handler {handler}"), 1, Some(reason));
+    Ok(())
+}
+
+/// Lets a paused handler go on.
+pub(super) async fn resume(desk: &Desk, handler: &str, author: &Author) -> Result<(), Problem> {
+    known_handler(desk, handler).await?;
+    if !desk.store.resume(handler).await? {
+        return Err(Problem::new(StatusCode::CONFLICT, format!("handler `{handler}` is not paused")));
+    }
+    done(desk, author, "resume", format_args!("handler {handler}"), 1, None);
+    Ok(())
+}
+
+/// Has Apple ping a webhook.
+pub(super) async fn ping(desk: &Desk, webhook: &str, author: &Author) -> Result<(), Problem> {
+    asking(desk)?.ping(webhook).await?;
+    author.did("ping", format_args!("webhook {webhook}"), 1, None);
+    Ok(())
+}
+
+/// Has Apple send the event of a delivery again.
+pub(super) async fn redeliver(desk: &Desk, delivery: &str, author: &Author) -> Result<(), Problem> {
+    asking(desk)?.redeliver(delivery).await?;
+    author.did("redeliver", format_args!("delivery {delivery}"), 1, None);
+    Ok(())
+}
+
+/// Whoever can ask Apple.
+pub(super) fn asking(desk: &Desk) -> Result<&dyn Apple, Problem> {
+    let nobody = "there is no key for App Store Connect: write `[asc]` into the configuration, and restart the program";
+    desk.apple.as_deref().ok_or_else(|| Problem::new(StatusCode::CONFLICT, nobody))
+}
+
 /// That a receipt is not there.
 pub(super) fn no_receipt(id: ReceiptId) -> Problem {
     Problem::not_found(format!("there is no receipt {id}; it may have been removed when its retention ended"))
+}
+
+/// Makes sure that a handler is configured, or that the store knows of it.
+async fn known_handler(desk: &Desk, handler: &str) -> Result<(), Problem> {
+    let stats = desk.store.stats(desk.clock.now()).await?;
+    if desk.known.load().handler(handler).is_none() && stats.handlers.iter().all(|stats| stats.handler != handler) {
+        return Err(Problem::not_found(format!("there is no handler `{handler}`")));
+    }
+    Ok(())
+}
+
+fn said_reason(reason: &str) -> Result<&str, Problem> {
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > MOST_LETTERS {
+        let detail = format!("`reason`: expected a text of 1 to {MOST_LETTERS} letters");
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+    }
+    Ok(reason)
 }
 
 fn done(desk: &Desk, author: &Author, what: &str, to: std::fmt::Arguments<'_>, count: u64, reason: Option<&str>) {

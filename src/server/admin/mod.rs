@@ -8,6 +8,7 @@
 mod access;
 mod answer;
 mod api;
+pub(super) mod apple;
 mod ask;
 mod audit;
 mod deed;
@@ -34,8 +35,10 @@ pub use self::{access::Access, live::Live};
 use self::{
     access::{Face, Gate, Need, Role, guard},
     answer::Problem,
+    apple::Apple,
     openapi::Operation,
 };
+use super::refusals::Refusals;
 use crate::{
     clock::Clock,
     config::{Config, Order},
@@ -51,6 +54,8 @@ pub struct Desk {
     clock: Arc<dyn Clock>,
     work: Arc<Notify>,
     figures: Exposition,
+    refusals: Arc<Refusals>,
+    apple: Option<Arc<dyn Apple>>,
     access: Access,
     live: Live,
     known: ArcSwap<Known>,
@@ -63,11 +68,18 @@ impl Desk {
         clock: Arc<dyn Clock>,
         work: Arc<Notify>,
         figures: Exposition,
+        refusals: Arc<Refusals>,
         live: Live,
         config: &Config,
-    ) -> Arc<Self> {
+    ) -> Self {
         let (access, known) = (Access::new(&config.admin), ArcSwap::from_pointee(Known::of(config)));
-        Arc::new(Self { store, clock, work, figures, access, live, known })
+        Self { store, clock, work, figures, refusals, apple: None, access, live, known }
+    }
+
+    /// The same with somebody who can ask App Store Connect, if there is a key.
+    #[must_use]
+    pub fn asking(self, apple: Option<Arc<dyn Apple>>) -> Self {
+        Self { apple, ..self }
     }
 
     /// Tells whoever listens what has changed, until the end is asked for.
@@ -154,7 +166,13 @@ fn routes() -> Vec<Route> {
         change("/events/{id}/replay", page::replay),
         look("/handlers", page::handlers),
         change("/handlers/{name}/replay-dead", page::replay_dead),
+        change("/handlers/{name}/pause", page::pause),
+        change("/handlers/{name}/resume", page::resume),
         change("/dispatches/{id}/skip", page::skip),
+        look("/apple", page::apple),
+        change("/apple/webhooks/{webhook}/ping", page::ping),
+        change("/apple/deliveries/{delivery}/redeliver", page::redeliver),
+        look("/refused", page::refused),
         Route { need: Need::TokenIfConfigured, face: Face::Api, ..look("/metrics", figures) },
         look("/api/v1/receipts", api::receipts).told(openapi::RECEIPTS),
         look("/api/v1/receipts/live", live::receipts).told(openapi::LIVE),
@@ -165,9 +183,17 @@ fn routes() -> Vec<Route> {
         change("/api/v1/dispatches/{id}/skip", api::skip).told(openapi::SKIP),
         look("/api/v1/handlers", api::handlers).told(openapi::HANDLERS),
         change("/api/v1/handlers/{name}/replay-dead", api::replay_dead).told(openapi::REPLAY_DEAD),
+        change("/api/v1/handlers/{name}/pause", api::pause).told(openapi::PAUSE),
+        change("/api/v1/handlers/{name}/resume", api::resume).told(openapi::RESUME),
         look("/api/v1/stats", api::stats).told(openapi::STATS),
         look("/api/v1/hours", api::hours).told(openapi::HOURS),
         look("/api/v1/accounts", api::accounts).told(openapi::ACCOUNTS),
+        look("/api/v1/registrations", api::registrations).told(openapi::REGISTRATIONS),
+        look("/api/v1/plan", api::plan).told(openapi::PLAN),
+        look("/api/v1/deliveries", api::deliveries).told(openapi::DELIVERIES),
+        change("/api/v1/webhooks/{webhook}/ping", api::ping).told(openapi::PING),
+        change("/api/v1/deliveries/{delivery}/redeliver", api::redeliver).told(openapi::REDELIVER),
+        look("/api/v1/refused", api::refused).told(openapi::REFUSED),
         look("/api/v1/openapi.json", api::description).told(openapi::DESCRIPTION),
     ]
 }

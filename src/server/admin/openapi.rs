@@ -99,6 +99,14 @@ pub(super) const SKIP: Operation = about(
 pub(super) const HANDLERS: Operation = about("listHandlers", "Shows how each handler stands.", None, Some("HandlerList"));
 pub(super) const REPLAY_DEAD: Operation =
     about("replayDead", "Has every dead dispatch of a handler tried again.", None, Some("Replayed"));
+pub(super) const PAUSE: Operation = about(
+    "pauseHandler",
+    "Gives a handler nothing until it is resumed: what is under way ends, and what is owed to it waits.",
+    Some("Pause"),
+    Some("HandlerPaused"),
+);
+pub(super) const RESUME: Operation =
+    about("resumeHandler", "Lets a paused handler go on with what is owed to it.", None, Some("HandlerResumed"));
 pub(super) const STATS: Operation = about("showStats", "Counts what is kept.", None, Some("Stats"));
 pub(super) const HOURS: Operation = Operation {
     query: &[parameter("last", "Number", "How many hours to look back; 48 if nothing is said.")],
@@ -106,6 +114,29 @@ pub(super) const HOURS: Operation = Operation {
 };
 pub(super) const ACCOUNTS: Operation =
     about("listAccounts", "Shows the account of the gap: what Apple lists against what is kept.", None, Some("AccountList"));
+pub(super) const REGISTRATIONS: Operation =
+    about("listRegistrations", "Lists the webhooks that Apple has for the configured apps.", None, Some("RegistrationList"));
+pub(super) const PLAN: Operation =
+    about("showPlan", "Shows how the webhooks that Apple has differ from the configuration.", None, Some("Plan"));
+pub(super) const DELIVERIES: Operation =
+    about("listDeliveries", "Lists Apple's tries to deliver of the last day, newest first.", None, Some("DeliveryList"));
+pub(super) const PING: Operation = about("pingWebhook", "Has Apple ping a webhook.", None, Some("Pinged"));
+pub(super) const REDELIVER: Operation =
+    about("redeliver", "Has Apple send the event of a delivery again.", None, Some("Redelivered"));
+pub(super) const REFUSED: Operation = Operation {
+    query: &[
+        parameter("endpoint", "Text", "To this endpoint."),
+        parameter("reason", "RefusalReason", "For this reason."),
+        LIMIT,
+        parameter("before", "Number", "Only what came before this row: the `next` of the page before."),
+    ],
+    ..about(
+        "listRefused",
+        "Lists requests that were refused since the program started, newest first; those of one source within one minute are one row.",
+        None,
+        Some("RefusedPage"),
+    )
+};
 pub(super) const DESCRIPTION: Operation = about("describe", "This description.", None, Some("Description"));
 
 const fn about(id: &'static str, summary: &'static str, takes: Option<&'static str>, gives: Option<&'static str>) -> Operation {

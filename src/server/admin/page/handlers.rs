@@ -12,12 +12,12 @@ use super::{
     view::{Moment, grouped},
 };
 use crate::{
-    handler::message::text::clean_lines,
+    handler::message::{clean, text::clean_lines},
     inbox::{
         DispatchState, StoreError,
         query::{HandlerStats, PageRequest, ReceiptFilter, Stats},
     },
-    server::admin::{Desk, audit::Author, deed},
+    server::admin::{Desk, ask::fields_of, audit::Author, deed},
 };
 
 /// How many dead dispatches of a handler are shown with what went wrong.
@@ -34,8 +34,16 @@ pub(super) struct Tally {
     dead: String,
     dead_count: u64,
     oldest_open: Option<Moment>,
+    pause: Option<Pause>,
     #[serde(skip)]
     rank: (Reverse<u64>, i64),
+}
+
+/// Since when a handler is given nothing, and why.
+#[derive(Debug, Serialize)]
+struct Pause {
+    since: Moment,
+    reason: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -73,6 +81,10 @@ impl Tally {
             dead: grouped(stats.dead),
             dead_count: stats.dead,
             oldest_open: stats.oldest_open.map(|time| Moment::of(desk, time)),
+            pause: stats
+                .paused
+                .as_ref()
+                .map(|paused| Pause { since: Moment::of(desk, paused.since), reason: clean(&paused.reason) }),
             rank: (Reverse(stats.dead), stats.oldest_open.map_or(i64::MAX, Timestamp::as_second)),
         }
     }
@@ -91,6 +103,18 @@ pub(in super::super) async fn handlers(State(desk): Shared, request: Request) ->
 pub(in super::super) async fn replay_dead(State(desk): Shared, Path(name): Path<String>, request: Request) -> Answer {
     let count = deed::replay_dead(&desk, &name, &Author::of(&request)).await?;
     Ok(after("/handlers", "replay", count))
+}
+
+pub(in super::super) async fn pause(State(desk): Shared, Path(name): Path<String>, request: Request) -> Answer {
+    let author = Author::of(&request);
+    let fields = fields_of(request).await?;
+    deed::pause(&desk, &name, fields.one("reason").unwrap_or_default(), &author).await?;
+    Ok(after("/handlers", "pause", 1))
+}
+
+pub(in super::super) async fn resume(State(desk): Shared, Path(name): Path<String>, request: Request) -> Answer {
+    deed::resume(&desk, &name, &Author::of(&request)).await?;
+    Ok(after("/handlers", "resume", 1))
 }
 
 async fn last_words(desk: &Desk, handler: &str) -> Result<Vec<Gone>, StoreError> {

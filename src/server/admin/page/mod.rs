@@ -3,11 +3,13 @@
 //! Templates say how it looks and escape whatever they are given; the modules here say what is on it, as plain values. No template marks
 //! anything as safe, and a test looks for that too.
 
+mod apple;
 mod chart;
 mod event;
 mod events;
 mod handlers;
 mod overview;
+mod refused;
 mod view;
 
 use std::sync::{Arc, LazyLock};
@@ -22,10 +24,12 @@ use serde_json::{Value, json};
 
 use self::view::Row;
 pub(super) use self::{
+    apple::{apple, ping, redeliver},
     event::{event, replay, skip, told},
     events::events,
-    handlers::{handlers, replay_dead},
+    handlers::{handlers, pause, replay_dead, resume},
     overview::overview,
+    refused::refused,
 };
 use super::{
     Desk,
@@ -49,6 +53,8 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("events.html", include_str!("templates/events.html")),
     ("event.html", include_str!("templates/event.html")),
     ("handlers.html", include_str!("templates/handlers.html")),
+    ("apple.html", include_str!("templates/apple.html")),
+    ("refused.html", include_str!("templates/refused.html")),
 ];
 
 /// Names that end with `.html` are escaped by themselves.
@@ -85,6 +91,10 @@ fn notice(fields: &Fields) -> Option<String> {
         ("replay", 0) => "Nothing to replay: what is waiting or being handled is left alone.".to_owned(),
         ("replay", 1) => "1 dispatch will be tried again.".to_owned(),
         ("replay", count) => format!("{count} dispatches will be tried again."),
+        ("ping", _) => "Apple was asked to ping. What comes of it is listed here in a moment.".to_owned(),
+        ("redeliver", _) => "Apple was asked to send it again. What comes of it is listed here in a moment.".to_owned(),
+        ("pause", _) => "The handler is paused: what is under way ends, and what comes in waits.".to_owned(),
+        ("resume", _) => "The handler goes on with what is owed to it.".to_owned(),
         ("skip", _) => "The dispatch will not be tried again.".to_owned(),
         _ => return None,
     })

@@ -13,11 +13,12 @@ use super::{
     view::{Moment, Row, grouped, span},
 };
 use crate::{
+    handler::message::clean,
     inbox::{
         account::Account,
         query::{PageRequest, ReceiptFilter, Stats},
     },
-    server::admin::Desk,
+    server::{admin::Desk, refusals::Failing},
 };
 
 /// How long a dispatch may wait before it is something to look at.
@@ -57,7 +58,7 @@ pub(in super::super) async fn overview(State(desk): Shared, request: Request) ->
         json!({
             "frame": Frame::of("overview", &request),
             "is_empty": stats.receipts == 0,
-            "concerns": concerns(&stats, &accounts, now),
+            "concerns": concerns(&stats, &accounts, &desk.refusals.failing(), now),
             "receipts": grouped(stats.receipts),
             "recovered": grouped(stats.recovered),
             "waiting": sum(|handler| handler.waiting + handler.claimed),
@@ -72,24 +73,40 @@ pub(in super::super) async fn overview(State(desk): Shared, request: Request) ->
     )
 }
 
-fn concerns(stats: &Stats, accounts: &[Account], now: Timestamp) -> Vec<Concern> {
+fn concerns(stats: &Stats, accounts: &[Account], failing: &[Failing], now: Timestamp) -> Vec<Concern> {
     let mut concerns = Vec::new();
     let mut add = |is_so: bool, what: String, remedy, link| {
         if is_so {
             concerns.push(Concern { what, remedy, link });
         }
     };
+    for Failing { endpoint, since, count } in failing {
+        let ago = span(now.duration_since(*since));
+        let what = format!("Signatures fail at {endpoint}: all of the last {}, the first {ago} ago", grouped(*count));
+        add(true, what, "Events may be getting lost. See what it means and what to do.", "/refused");
+    }
     for handler in stats.handlers.iter().filter(|handler| handler.dead > 0) {
         let dispatches = if handler.dead == 1 { "dispatch is" } else { "dispatches are" };
         let what = format!("{} {dispatches} dead at {}", grouped(handler.dead), handler.handler);
         add(true, what, "See why, mend it, and replay them.", "/handlers");
     }
+    for (handler, paused) in stats.handlers.iter().filter_map(|handler| Some((handler, handler.paused.as_ref()?))) {
+        let waiting = grouped(handler.waiting);
+        let what = format!(
+            "{} has been paused for {}: {}",
+            handler.handler,
+            span(now.duration_since(paused.since)),
+            clean(&paused.reason)
+        );
+        let what = if handler.waiting == 0 { what } else { format!("{what} ({waiting} waiting)") };
+        add(true, what, "Resume it when the reason is gone; what is owed to it waits.", "/handlers");
+    }
     let missing: u64 = accounts.iter().map(|account| account.missing).sum();
     let what = format!("{} of the events that Apple lists {} not here", grouped(missing), if missing == 1 { "is" } else { "are" });
-    add(missing > 0, what, "asc-webhooks deliveries recover asks Apple for them at once.", "/api/v1/accounts");
+    add(missing > 0, what, "asc-webhooks deliveries recover asks Apple for them at once.", "/apple");
     for account in accounts {
         let what = format!("Apple could not be asked about {}", account.endpoint);
-        add(account.failure.is_some(), what, "The account says why.", "/api/v1/accounts");
+        add(account.failure.is_some(), what, "The account says why.", "/apple");
     }
     let oldest = oldest_open(stats).map(|time| now.duration_since(time)).filter(|age| *age > PATIENCE);
     let what = format!("The oldest event that is not handled came {} ago", span(oldest.unwrap_or_default()));
@@ -124,12 +141,12 @@ fn endpoints(desk: &Desk, stats: &Stats) -> Vec<EndpointRow> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inbox::query::HandlerStats;
+    use crate::inbox::query::{HandlerStats, Paused};
 
     #[test]
     fn what_is_not_well_is_said_with_what_to_do() {
         let now: Timestamp = "2026-11-21T14:30:00Z".parse().unwrap();
-        assert_eq!(concerns(&Stats::default(), &[Account::default()], now), []);
+        assert_eq!(concerns(&Stats::default(), &[Account::default()], &[], now), []);
         let handler = HandlerStats {
             handler: "ci".into(),
             waiting: 1,
@@ -137,12 +154,13 @@ mod tests {
             done: 9,
             dead: 2,
             oldest_open: now.checked_sub(SignedDuration::from_hours(3)).ok(),
-            paused: None,
+            paused: Some(Paused { since: now, reason: "the channel is being moved".into() }),
         };
         let stats = Stats { unparsed: 1, handlers: vec![handler], ..Stats::default() };
         let failure = crate::inbox::account::Failure { at: now, error: "no".into() };
         let account = Account { endpoint: "my-app".into(), missing: 1, failure: Some(failure), ..Account::default() };
-        let said: Vec<String> = concerns(&stats, &[account], now).into_iter().map(|concern| concern.what).collect();
+        let failing = Failing { endpoint: "my-app".into(), since: "2026-11-21T14:20:00Z".parse().unwrap(), count: 1_200 };
+        let said: Vec<String> = concerns(&stats, &[account], &[failing], now).into_iter().map(|concern| concern.what).collect();
         insta::assert_snapshot!(said.join("\n"));
     }
 }

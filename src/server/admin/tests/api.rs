@@ -65,6 +65,7 @@ async fn a_slip_is_said_and_never_means_everything() {
             "/api/v1/receipts?unparsed=1",
             "/api/v1/dispatches?endpoint=my-app",
             "/api/v1/hours?last=0",
+            "/api/v1/refused?reason=rude",
             "/api/v1/receipts/7",
             "/api/v1/receipts/seven",
         ] {
@@ -78,6 +79,9 @@ async fn a_slip_is_said_and_never_means_everything() {
             ("/api/v1/handlers/nobody/replay-dead", ""),
             ("/api/v1/dispatches/7/skip", r#"{"reason":" "}"#),
             ("/api/v1/dispatches/7/skip", r#"{"reason":"gone"}"#),
+            ("/api/v1/handlers/nobody/pause", r#"{"reason":"gone"}"#),
+            ("/api/v1/handlers/ci/pause", "{}"),
+            ("/api/v1/handlers/ci/resume", ""),
         ] {
             answers.push(format!("{path} {document}\n  {}", bench.post(path, document).await.text));
         }
@@ -112,6 +116,43 @@ async fn a_dead_dispatch_is_replayed_or_skipped() {
 
     assert_eq!(bench.post("/api/v1/handlers/ci/replay-dead", "").await.json(), json!({ "replayed": 1 }));
     assert_eq!(dead().await, 0);
+}
+
+#[tokio::test]
+async fn a_handler_is_paused_and_resumed() {
+    let bench = Bench::new();
+    bench.keep(&version("a"), &["ci"]).await;
+    let reason = r#"{"reason":" the channel is being moved "}"#;
+    let paused = bench.post("/api/v1/handlers/ci/pause", reason).await;
+    assert_eq!(paused.json(), json!({ "paused": "ci" }));
+    assert_eq!(bench.post("/api/v1/handlers/ci/pause", reason).await.status, 409);
+    let told = async || bench.get("/api/v1/handlers").await.json()["items"][0]["paused"].clone();
+    assert_eq!(told().await, json!({ "since": NOW, "reason": "the channel is being moved" }));
+    bench.finish("ci", Verdict::Done).await;
+    assert_eq!(bench.get("/api/v1/stats").await.json()["handlers"][0]["waiting"], 1, "nobody was given it");
+    assert_eq!(bench.post("/api/v1/handlers/ci/resume", "").await.json(), json!({ "resumed": "ci" }));
+    assert_eq!(told().await, Value::Null);
+    assert_eq!(bench.post("/api/v1/handlers/ci/resume", "").await.status, 409);
+}
+
+#[tokio::test]
+async fn refusals_are_listed_a_page_at_a_time_with_the_alarm() {
+    let bench = Bench::new();
+    bench.refuse_some();
+    let all = bench.get("/api/v1/refused").await.json();
+    assert_eq!(all["failing"], json!([{ "endpoint": "my-app", "since": NOW, "count": 4 }]));
+    assert_eq!(
+        all["totals"],
+        json!([{ "reason": "absent", "count": 40 }, { "reason": "wrong", "count": 4 }, { "reason": "unknown_path", "count": 1 }])
+    );
+    let ids = |page: &Value| page["items"].as_array().unwrap().iter().map(|row| row["id"].as_i64().unwrap()).collect::<Vec<_>>();
+    assert_eq!(ids(&all), (1..=20).rev().collect::<Vec<_>>());
+    let wrong = bench.get("/api/v1/refused?reason=wrong&endpoint=my-app&limit=1").await.json();
+    assert_eq!((ids(&wrong), &wrong["next"]), (vec![2], &json!(2)));
+    assert_eq!((&wrong["items"][0]["source"], &wrong["items"][0]["count"]), (&json!("192.0.2.8"), &json!(1)));
+    let rest = bench.get("/api/v1/refused?reason=wrong&endpoint=my-app&limit=1&before=2").await.json();
+    assert_eq!((ids(&rest), &rest["next"]), (vec![1], &Value::Null));
+    assert_eq!(ids(&bench.get("/api/v1/refused?endpoint=other").await.json()), Vec::<i64>::new());
 }
 
 #[tokio::test]
@@ -199,19 +240,21 @@ fn fits(description: &Value, schema: &Value, value: &Value) -> Result<(), String
 
 #[tokio::test]
 async fn answers_have_the_described_shapes() {
-    let bench = Bench::new();
+    let bench = Bench::asking(CONFIG, Told::with("told"));
     bench.keep(&version("a"), &["ci", "chat"]).await;
     bench.keep_bytes(Bytes::from_static(b"no event"), &[]).await;
     bench.finish("ci", dead("no use")).await;
     let failed = crate::inbox::account::Pass::Failed { error: "Apple said no".to_owned() };
     bench.store.end_pass("my-app", failed, bench.clock.now()).await.unwrap();
+    bench.store.pause("chat", "enough", bench.clock.now()).await.unwrap();
+    bench.refuse_some();
     let description = bench.get("/api/v1/openapi.json").await.json();
     let mut tried = 0;
     for (path, item) in description["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
-            let at = path.replace("{name}", "ci").replace("{id}", "1");
-            let document = if path.ends_with("skip") { r#"{"reason":"enough"}"# } else { "" };
+            let at = path.replace("{name}", "ci").replace("{id}", "1").replace("{webhook}", "w-1").replace("{delivery}", "d-1");
+            let document = if path.ends_with("skip") || path.ends_with("pause") { r#"{"reason":"enough"}"# } else { "" };
             let answer = if method == "post" { bench.post(&at, document).await } else { bench.get(&at).await };
             if schema.is_null() {
                 continue;
@@ -221,7 +264,7 @@ async fn answers_have_the_described_shapes() {
             tried += 1;
         }
     }
-    assert!(tried >= 11, "{tried}");
+    assert!(tried >= 19, "{tried}");
     let unknown = json!({ "replayed": 1, "more": 2 });
     assert!(fits(&description, &description["components"]["schemas"]["Replayed"], &unknown).is_err(), "the check can fail");
     assert!(fits(&description, &description["components"]["schemas"]["Replayed"], &json!({})).is_err());

@@ -1,6 +1,9 @@
 //! The operator's routes, asked without a socket. What must hold for all of them is tried on all of them: the list is their own.
 
 mod api;
+mod apple;
+mod audit;
+mod login;
 mod page;
 
 use std::time::Duration;
@@ -11,6 +14,7 @@ use http::HeaderMap;
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 
+use self::apple::Told;
 use super::*;
 use crate::{
     clock::ManualClock,
@@ -18,7 +22,9 @@ use crate::{
     event::{Event, EventKind, sample},
     inbox::{Accepted, Arrival, AttemptResult, Claim, Finish, Owed, ReceiptId, Room, Verdict, memory::Memory},
     secret::Secret,
-    signature::{Secrets, SigningKey, sign},
+    server::error::Refused,
+    shutdown::Shutdown,
+    signature::{self, Secrets, SigningKey, sign},
     telemetry::metrics,
 };
 
@@ -51,6 +57,7 @@ order = "subject"
 struct Bench {
     store: Arc<Memory>,
     clock: Arc<ManualClock>,
+    refusals: Arc<Refusals>,
     app: Router,
 }
 
@@ -80,6 +87,11 @@ fn config(text: &str) -> config::Config {
     config::load(&Sources { file: Some(file), environment: [].into(), flags: Vec::new() }).unwrap().config
 }
 
+fn desk(store: Arc<dyn Store>, clock: Arc<dyn Clock>, live: Live, config: &config::Config) -> Desk {
+    let refusals = Arc::new(Refusals::new(clock.now(), Shutdown::new()));
+    Desk::new(store, clock, Arc::default(), metrics::tests::exposition(), refusals, live, config)
+}
+
 /// A desk over another store.
 pub(in crate::server) fn over(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Arc<Desk> {
     live_over(store, clock, Live::new(Arc::default(), &Shutdown::new()))
@@ -87,7 +99,7 @@ pub(in crate::server) fn over(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> A
 
 /// The same where somebody can listen.
 pub(super) fn live_over(store: Arc<dyn Store>, clock: Arc<dyn Clock>, live: Live) -> Arc<Desk> {
-    Desk::new(store, clock, Arc::default(), metrics::tests::exposition(), live, &config(CONFIG))
+    Arc::new(desk(store, clock, live, &config(CONFIG)))
 }
 
 impl Bench {
@@ -96,10 +108,20 @@ impl Bench {
     }
 
     fn with(text: &str) -> Self {
+        Self::made(text, None)
+    }
+
+    /// One with somebody who tells of Apple's side.
+    fn asking(text: &str, told: Arc<Told>) -> Self {
+        Self::made(text, Some(told))
+    }
+
+    fn made(text: &str, apple: Option<Arc<dyn Apple>>) -> Self {
         let (store, clock) = (Arc::new(Memory::new()), Arc::new(ManualClock::new(NOW.parse().unwrap())));
         let live = Live::new(Arc::default(), &Shutdown::new());
-        let desk = Desk::new(store.clone(), clock.clone(), Arc::default(), metrics::tests::exposition(), live, &config(text));
-        Self { store, clock, app: router(desk) }
+        let desk = desk(store.clone(), clock.clone(), live, &config(text)).asking(apple);
+        let refusals = Arc::clone(&desk.refusals);
+        Self { store, clock, refusals, app: router(Arc::new(desk)) }
     }
 
     async fn send(&self, request: Request) -> Answer {
@@ -137,6 +159,21 @@ impl Bench {
             Accepted::New { receipt, .. } => receipt,
             known => panic!("{known:?}"),
         }
+    }
+
+    /// Refuses requests of every kind that strangers send, and some that raise the alarm.
+    fn refuse_some(&self) {
+        let record = self.refusals.of(&"my-app".into());
+        let now = self.clock.now();
+        let from = |last: u8| Some(([192, 0, 2, last], 40_000).into());
+        record.signature_matched();
+        for last in [7, 7, 7, 8] {
+            self.refusals.note(&signature::Refusal::Wrong.into(), Some(&record), from(last), now);
+        }
+        for last in 0..40 {
+            self.refusals.note(&signature::Refusal::Absent.into(), Some(&record), from(last), now);
+        }
+        self.refusals.note(&Refused::UnknownPath, None, None, now);
     }
 
     /// Ends every dispatch that waits for a handler.
@@ -178,7 +215,12 @@ fn version(id: &str) -> sample::Sample {
 fn everything() -> Vec<(Route, String)> {
     routes()
         .into_iter()
-        .map(|route| (route.path.replace("{id}", "1").replace("{name}", "ci"), route))
+        .map(|route| {
+            (
+                route.path.replace("{id}", "1").replace("{name}", "ci").replace("{webhook}", "w-1").replace("{delivery}", "d-1"),
+                route,
+            )
+        })
         .map(|(path, route)| (route, path))
         .collect()
 }
@@ -311,55 +353,6 @@ async fn every_answer_is_bound() {
             assert_eq!(answer.header("access-control-allow-origin"), "");
         }
     }
-}
-
-#[tokio::test]
-async fn a_login_lasts_a_day_of_work_and_ends_with_its_token() {
-    let bench = Bench::new();
-    let cookie = cookie(&bench, TOKEN).await;
-    let ask = async |bench: &Bench| {
-        bench
-            .send(request(&Method::GET, "/", &[("cookie", &format!("theme=dark; {cookie}; x"))]).body(Body::empty()).unwrap())
-            .await
-            .status
-    };
-    assert_eq!(ask(&bench).await, 200);
-    bench.clock.advance(Duration::from_hours(11));
-    assert_eq!(ask(&bench).await, 200);
-    bench.clock.advance(Duration::from_hours(1));
-    assert_eq!(ask(&bench).await, 401);
-    assert_eq!(ask(&Bench::with(&CONFIG.replace("of an operator", "of another operator"))).await, 401);
-}
-
-#[tokio::test]
-async fn a_login_goes_on_to_where_one_was_and_nowhere_else() {
-    let bench = Bench::new();
-    let log_in = async |next: &str, origin: &str| {
-        let form =
-            url::form_urlencoded::Serializer::new(String::new()).append_pair("token", TOKEN).append_pair("next", next).finish();
-        let host = origin.split_once("//").unwrap().1;
-        let headers = [("origin", origin), ("host", host), ("content-type", "application/x-www-form-urlencoded")];
-        bench.send(request(&Method::POST, "/login", &headers).body(form.into()).unwrap()).await
-    };
-    for (next, goes) in [
-        ("/events?handler=ci", "/events?handler=ci"),
-        ("//evil.example", "/"),
-        ("/\\evil.example", "/"),
-        ("https://evil.example", "/"),
-        ("/\r\nset-cookie: a=b", "/"),
-        ("", "/"),
-    ] {
-        assert_eq!(log_in(next, "http://localhost:8081").await.header("location"), goes, "{next:?}");
-    }
-    let secure = log_in("/", "https://hooks.internal.example.com").await;
-    assert!(secure.header("set-cookie").ends_with("; Secure"), "{}", secure.header("set-cookie"));
-
-    let unknown = bench.send(request(&Method::GET, "/events?handler=ci", &[]).body(Body::empty()).unwrap()).await;
-    assert!(
-        unknown.text.contains(r#"name="next" value="/events?handler=ci""#) || unknown.text.contains("&#x2f;events?handler=ci"),
-        "{}",
-        unknown.text
-    );
 }
 
 #[tokio::test]

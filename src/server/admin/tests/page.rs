@@ -24,7 +24,7 @@ fn words(html: &str) -> String {
 
 #[tokio::test]
 async fn what_each_view_says() {
-    let bench = Bench::new();
+    let bench = Bench::asking(CONFIG, Told::with("told"));
     bench.keep(&version("a").previous_state("IN_REVIEW").subject_id("6444444444"), &["ci", "chat"]).await;
     bench.clock.advance(Duration::from_mins(90));
     bench
@@ -33,9 +33,18 @@ async fn what_each_view_says() {
     bench.keep_bytes(Bytes::from_static(b"no event"), &[]).await;
     bench.finish("ci", dead("the build is gone")).await;
     bench.clock.advance(Duration::from_mins(5));
-    for (name, path) in
-        [("overview", "/"), ("events", "/events"), ("event", "/events/1"), ("unparsed", "/events/3"), ("handlers", "/handlers")]
-    {
+    bench.store.pause("chat", "the channel is being moved", bench.clock.now()).await.unwrap();
+    bench.refuse_some();
+    bench.clock.advance(Duration::from_mins(2));
+    for (name, path) in [
+        ("overview", "/"),
+        ("events", "/events"),
+        ("event", "/events/1"),
+        ("unparsed", "/events/3"),
+        ("handlers", "/handlers"),
+        ("apple", "/apple"),
+        ("refused", "/refused"),
+    ] {
         let answer = bench.get(path).await;
         assert_eq!((answer.status, answer.header("content-type")), (200, "text/html; charset=utf-8"), "{}", answer.text);
         insta::assert_snapshot!(name, words(&answer.text));
@@ -52,6 +61,8 @@ async fn an_empty_view_says_what_to_do_next() {
         ("empty_events", "/events"),
         ("empty_search", "/events?handler=ci"),
         ("empty_handlers", "/handlers"),
+        ("empty_apple", "/apple"),
+        ("empty_refused", "/refused"),
     ] {
         insta::assert_snapshot!(name, words(&bench.get(path).await.text));
     }
@@ -159,14 +170,14 @@ fn the_check_finds_markup() {
 async fn nothing_from_elsewhere_becomes_markup() {
     let payloads = payloads();
     assert_eq!(payloads.len(), 200);
-    let plain = Bench::new();
+    let plain = Bench::asking(CONFIG, Told::with("harmless"));
     fill(&plain, "harmless").await;
     let mut expected = Vec::new();
     for path in VIEWS {
         expected.push(markup(&plain.get(path).await.text));
     }
     for payload in &payloads {
-        let bench = Bench::new();
+        let bench = Bench::asking(CONFIG, Told::with(payload));
         fill(&bench, payload).await;
         for (path, expected) in VIEWS.iter().zip(&expected) {
             let html = bench.get(path).await.text;
@@ -176,7 +187,7 @@ async fn nothing_from_elsewhere_becomes_markup() {
     }
 }
 
-const VIEWS: [&str; 5] = ["/", "/events", "/events/1", "/events/2", "/handlers"];
+const VIEWS: [&str; 7] = ["/", "/events", "/events/1", "/events/2", "/handlers", "/apple", "/refused"];
 
 /// The same receipts, with a text in every place that somebody else can fill.
 async fn fill(bench: &Bench, text: &str) {
@@ -192,6 +203,8 @@ async fn fill(bench: &Bench, text: &str) {
     bench.finish("chat", retry).await;
     let failed = crate::inbox::account::Pass::Failed { error: text.to_owned() };
     bench.store.end_pass("my-app", failed, bench.clock.now()).await.unwrap();
+    bench.store.pause("chat", text, bench.clock.now()).await.unwrap();
+    bench.refuse_some();
 }
 
 #[tokio::test]

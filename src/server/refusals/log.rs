@@ -10,21 +10,20 @@ use std::{
     time::Duration,
 };
 
-use super::error::Refused;
-use crate::shutdown::Shutdown;
+use crate::{server::error::Refused, shutdown::Shutdown};
 
 /// For how long refusals for one reason are counted before one line sums them up.
 const QUIET: Duration = Duration::from_secs(5);
 
-/// The refusals that are being counted.
+/// The refusals that the log has not been told of yet.
 #[derive(Debug)]
-pub(super) struct Refusals {
+pub(super) struct Log {
     /// For each reason that was told lately, how many more there were.
     untold: Arc<Mutex<HashMap<&'static str, u64>>>,
     shutdown: Shutdown,
 }
 
-impl Refusals {
+impl Log {
     pub(super) fn new(shutdown: Shutdown) -> Self {
         Self { untold: Arc::default(), shutdown }
     }
@@ -74,76 +73,43 @@ async fn sum_up_later(untold: Arc<Mutex<HashMap<&'static str, u64>>>, reason: &'
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
-    use tracing_subscriber::fmt::MakeWriter;
-
     use super::*;
-    use crate::signature::Refusal;
-
-    /// The lines of a log.
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl Lines {
-        fn take(&self) -> Vec<String> {
-            let text = String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap();
-            text.lines().map(str::to_owned).collect()
-        }
-    }
-
-    impl io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl<'a> MakeWriter<'a> for Lines {
-        type Writer = Self;
-
-        fn make_writer(&'a self) -> Self {
-            self.clone()
-        }
-    }
+    use crate::{server::tests::lines::Lines, signature::Refusal};
 
     #[tokio::test(start_paused = true)]
     async fn a_flood_makes_two_lines() {
-        let lines = Lines::default();
-        let subscriber = tracing_subscriber::fmt().with_writer(lines.clone()).without_time().with_target(false).with_ansi(false);
-        let _guard = tracing::subscriber::set_default(subscriber.finish());
-        let refusals = Refusals::new(Shutdown::new());
+        let (lines, _guard) = Lines::listen();
+        let log = Log::new(Shutdown::new());
         let peer = Some(([192, 0, 2, 7], 443).into());
 
         for _ in 0..1_000 {
-            refusals.tell(&Refusal::Wrong.into(), "app", peer);
+            log.tell(&Refusal::Wrong.into(), "app", peer);
         }
-        refusals.tell(&Refused::Stopping, "app", None);
+        log.tell(&Refused::Stopping, "app", None);
         assert_eq!(
             lines.take(),
             [
-                " WARN a request was refused: the signature matches no secret of the endpoint endpoint.name=\"app\" \
+                " WARN asc_webhooks::server::refusals::log: a request was refused: the signature matches no secret of the endpoint endpoint.name=\"app\" \
                  peer.address=192.0.2.7:443 refusal.reason=\"wrong\"",
-                " WARN a request was refused: the program is stopping endpoint.name=\"app\" refusal.reason=\"stopping\"",
+                " WARN asc_webhooks::server::refusals::log: a request was refused: the program is stopping endpoint.name=\"app\" refusal.reason=\"stopping\"",
             ]
         );
         tokio::time::sleep(QUIET * 2).await;
         assert_eq!(
             lines.take(),
-            [" WARN 999 more requests were refused for the same reason refusal.reason=\"wrong\" refusal.count=999"]
+            [
+                " WARN asc_webhooks::server::refusals::log: 999 more requests were refused for the same reason refusal.reason=\"wrong\" refusal.count=999"
+            ]
         );
-        refusals.tell(&Refusal::Wrong.into(), "app", peer);
+        log.tell(&Refusal::Wrong.into(), "app", peer);
         assert_eq!(lines.take().len(), 1, "later ones are told at once again");
     }
 
     #[tokio::test(start_paused = true)]
     async fn stopping_does_not_wait_for_the_sum() {
         let shutdown = Shutdown::new();
-        let refusals = Refusals::new(shutdown.clone());
-        refusals.tell(&Refusal::Absent.into(), "app", None);
+        let log = Log::new(shutdown.clone());
+        log.tell(&Refusal::Absent.into(), "app", None);
         shutdown.begin();
         assert!(shutdown.finished(QUIET / 2).await);
     }
