@@ -6,6 +6,7 @@
 mod apple;
 mod assembly;
 mod details;
+mod trial;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -18,6 +19,7 @@ use self::{
     apple::AppleSide,
     assembly::assemble,
     details::{apps, enrichment},
+    trial::TriedByWorker,
 };
 use crate::{
     asc,
@@ -114,7 +116,8 @@ impl App {
         let (on, by, refusals) = (Arc::clone(&store), Arc::clone(&clock), Arc::clone(receiver.refusals()));
         let apple = asc.clone().map(|client| Arc::new(AppleSide::new(client, Arc::clone(&on), Arc::clone(&by), config)));
         let desk = Desk::new(on, by, Arc::clone(&work), figures.clone(), refusals, live, config);
-        let desk = Arc::new(desk.asking(apple.clone().map(|apple| apple as Arc<dyn Apple>)));
+        let desk = desk.asking(apple.clone().map(|apple| apple as Arc<dyn Apple>));
+        let desk = Arc::new(desk.trying(Arc::new(TriedByWorker(Arc::clone(&worker)))));
         let config = ArcSwap::from_pointee(config.clone());
         Ok(Self {
             config,

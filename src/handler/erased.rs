@@ -38,6 +38,10 @@ impl Handler for BoxHandler {
     fn payload(&self, told: &Told<'_>) -> Option<Result<Value, HandlerError>> {
         self.0.payload_boxed(told)
     }
+
+    fn takes_test(&self) -> bool {
+        self.0.takes_test_boxed()
+    }
 }
 
 impl fmt::Debug for BoxHandler {
@@ -53,6 +57,7 @@ trait Erased: Send + Sync {
     fn needs_details_boxed(&self) -> bool;
     fn preview_boxed(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>>;
     fn payload_boxed(&self, told: &Told<'_>) -> Option<Result<Value, HandlerError>>;
+    fn takes_test_boxed(&self) -> bool;
 }
 
 impl<H: Handler> Erased for H {
@@ -74,5 +79,9 @@ impl<H: Handler> Erased for H {
 
     fn payload_boxed(&self, told: &Told<'_>) -> Option<Result<Value, HandlerError>> {
         self.payload(told)
+    }
+
+    fn takes_test_boxed(&self) -> bool {
+        self.takes_test()
     }
 }

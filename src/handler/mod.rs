@@ -115,6 +115,12 @@ pub trait Handler: Send + Sync + 'static {
         let _ = told;
         None
     }
+
+    /// Whether a message that says that it is a test may be sent through this handler. It may if all that a call does is to tell people;
+    /// [`Context::is_test`] tells such calls apart.
+    fn takes_test(&self) -> bool {
+        false
+    }
 }
 
 /// What a handler is told besides the event.
@@ -130,6 +136,7 @@ pub struct Context {
     pub(crate) attempt: u32,
     pub(crate) details: Option<Arc<Details>>,
     pub(crate) kept: Option<Arc<dyn Kept>>,
+    pub(crate) is_test: bool,
     pub(crate) cancelled: CancellationToken,
 }
 
@@ -175,6 +182,12 @@ impl Context {
     /// Which attempt this is, from 1.
     pub fn attempt(&self) -> u32 {
         self.attempt
+    }
+
+    /// Whether somebody tries the handler out: there is no receipt, and the event is made up. Only handlers that
+    /// [take tests](Handler::takes_test) see this.
+    pub fn is_test(&self) -> bool {
+        self.is_test
     }
 
     /// What App Store Connect says of the event's subject, as far as it could be learned in time; none if it was not asked.
@@ -230,6 +243,24 @@ impl Context {
         match &self.kept {
             Some(kept) => kept.keep_note(key, text).await.map_err(HandlerError::retry),
             None => Ok(()),
+        }
+    }
+
+    /// What a handler is told when somebody tries it out.
+    pub(crate) fn test(handler: Arc<str>, details: Details, now: Timestamp) -> Self {
+        Self {
+            idempotency_key: format!("test_{handler}_{}", now.as_microsecond()).into(),
+            handler,
+            endpoint: "test".into(),
+            receipt: 0,
+            received_at: now,
+            recovered: false,
+            signature: None,
+            attempt: 1,
+            details: Some(Arc::new(details)),
+            kept: None,
+            is_test: true,
+            cancelled: CancellationToken::new(),
         }
     }
 
@@ -341,6 +372,7 @@ impl Context {
             attempt: 1,
             details: None,
             kept: None,
+            is_test: false,
             cancelled: CancellationToken::new(),
         }
     }

@@ -27,6 +27,7 @@ pub use self::{
         Access, Desk, Live,
         apple::{Apple, Delivered, Deliveries, Planned, PlannedItem, Registered, Registrations, Trouble, TroubleKind},
         pages,
+        trial::Trial,
     },
     error::Refused,
     listener::{Limits, serve},

@@ -9,6 +9,7 @@
 pub mod backoff;
 pub mod janitor;
 mod kept;
+pub mod trial;
 mod under_way;
 
 use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -368,6 +369,7 @@ fn context(claimed: &Claimed, shutdown: &Shutdown) -> Context {
         attempt: claimed.attempt,
         details: None,
         kept: None,
+        is_test: false,
         cancelled: shutdown.hard().clone(),
     }
 }

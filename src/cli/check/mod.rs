@@ -21,11 +21,16 @@ use crate::{
 #[command(after_help = "\
 With `--online` nothing is changed, but Apple is asked to ping every webhook, so the server must run.
 Found in this order: whether Apple takes the key, whether each endpoint with an `app_id` is registered,
-enabled, at the right address and for the right events, and whether a ping arrives in the store.")]
+enabled, at the right address and for the right events, and whether a ping arrives in the store.
+Every handler that does nothing but tell people sends a message that says that it is a test, unless
+`--no-test-messages` is given.")]
 pub(super) struct Arguments {
     /// Ask Apple too: the key and its role, what is registered, and a ping all the way to the store
     #[arg(long)]
     online: bool,
+    /// With `--online`: send no test messages through the handlers that tell people
+    #[arg(long, requires = "online")]
+    no_test_messages: bool,
     /// With `--online`: how long to wait for each ping
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "30s")]
     timeout: Duration,
@@ -50,7 +55,11 @@ pub(super) async fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
     let online = match &loaded {
         Ok(loaded) if arguments.online && problems.is_empty() => {
             let client = loaded.config.asc.is_some().then(|| setup.client()).transpose()?.map(|(_, client)| client);
-            Some(online::look(&loaded.config, client, arguments.timeout, is_json).await?)
+            let mut findings = online::look(&loaded.config, client, arguments.timeout, is_json).await?;
+            if !arguments.no_test_messages {
+                online::try_out(&app::handlers(loaded, setup.registry)?, &mut findings).await?;
+            }
+            Some(findings)
         }
         _ => None,
     };

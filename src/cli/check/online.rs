@@ -13,9 +13,12 @@ use super::super::{
 };
 use crate::{
     asc::{Client, Error, webhook::Webhook},
-    config::{Config, Endpoint, EndpointKind},
+    clock::{Clock as _, SystemClock},
+    config::{Config, Endpoint, EndpointKind, Handler},
     event::EventKind,
+    handler::BoxHandler,
     registration::events_besides,
+    worker::trial::{TrialError, trial},
 };
 
 /// What was found out about one thing.
@@ -143,6 +146,22 @@ pub(super) async fn look(
         findings.add(Finding::new(&key, Some(true), message))?;
     }
     Ok(findings)
+}
+
+/// Has every handler that takes one send a test message.
+pub(super) async fn try_out(handlers: &[(&Handler, BoxHandler)], findings: &mut Findings) -> anyhow::Result<()> {
+    for (handler, built) in handlers {
+        let about = format!("handler {}", handler.name);
+        match trial(&handler.name, built, handler.timeout, SystemClock::new().now()).await {
+            Ok(()) => findings.add(Finding::new(&about, Some(true), "a test message was sent"))?,
+            Err(TrialError::NotForThis) => {}
+            Err(error) => {
+                let wrong = Finding::wrong(&about, format!("the test message could not be sent: {error}"), None);
+                findings.add(Finding { is_refusal: true, ..wrong })?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The webhooks of every app of the configuration that Apple lets us see; none if the key is worth nothing, or Apple cannot be reached.

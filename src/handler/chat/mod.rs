@@ -150,6 +150,10 @@ impl<S: Service> Handler for Chat<S> {
             body
         }))
     }
+
+    fn takes_test(&self) -> bool {
+        true
+    }
 }
 
 impl<S> fmt::Debug for Chat<S> {

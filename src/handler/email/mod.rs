@@ -94,6 +94,10 @@ impl Handler for Email {
     fn preview(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>> {
         Some(self.message(told).map(|message| message.signed()))
     }
+
+    fn takes_test(&self) -> bool {
+        true
+    }
 }
 
 impl fmt::Debug for Email {

@@ -137,6 +137,11 @@ pub(super) async fn resume(State(desk): Shared, Path(name): Path<String>, reques
     answer::json(&json!({ "resumed": name }))
 }
 
+pub(super) async fn test(State(desk): Shared, Path(name): Path<String>, request: Request) -> Answer {
+    deed::test(&desk, &name, &Author::of(&request)).await?;
+    answer::json(&json!({ "tested": name }))
+}
+
 pub(super) async fn stats(State(desk): Shared) -> Answer {
     answer::json(&desk.store.stats(desk.clock.now()).await?)
 }

@@ -16,6 +16,7 @@ mod live;
 mod openapi;
 mod page;
 mod session;
+pub(super) mod trial;
 
 use std::{fmt, sync::Arc};
 
@@ -37,6 +38,7 @@ use self::{
     answer::Problem,
     apple::Apple,
     openapi::Operation,
+    trial::Trial,
 };
 use super::refusals::Refusals;
 use crate::{
@@ -56,6 +58,7 @@ pub struct Desk {
     figures: Exposition,
     refusals: Arc<Refusals>,
     apple: Option<Arc<dyn Apple>>,
+    trial: Option<Arc<dyn Trial>>,
     access: Access,
     live: Live,
     known: ArcSwap<Known>,
@@ -73,13 +76,19 @@ impl Desk {
         config: &Config,
     ) -> Self {
         let (access, known) = (Access::new(&config.admin), ArcSwap::from_pointee(Known::of(config)));
-        Self { store, clock, work, figures, refusals, apple: None, access, live, known }
+        Self { store, clock, work, figures, refusals, apple: None, trial: None, access, live, known }
     }
 
     /// The same with somebody who can ask App Store Connect, if there is a key.
     #[must_use]
     pub fn asking(self, apple: Option<Arc<dyn Apple>>) -> Self {
         Self { apple, ..self }
+    }
+
+    /// The same with somebody who can have handlers tried out.
+    #[must_use]
+    pub fn trying(self, trial: Arc<dyn Trial>) -> Self {
+        Self { trial: Some(trial), ..self }
     }
 
     /// Tells whoever listens what has changed, until the end is asked for.
@@ -168,6 +177,7 @@ fn routes() -> Vec<Route> {
         change("/handlers/{name}/replay-dead", page::replay_dead),
         change("/handlers/{name}/pause", page::pause),
         change("/handlers/{name}/resume", page::resume),
+        change("/handlers/{name}/test", page::test),
         change("/dispatches/{id}/skip", page::skip),
         look("/apple", page::apple),
         change("/apple/webhooks/{webhook}/ping", page::ping),
@@ -185,6 +195,7 @@ fn routes() -> Vec<Route> {
         change("/api/v1/handlers/{name}/replay-dead", api::replay_dead).told(openapi::REPLAY_DEAD),
         change("/api/v1/handlers/{name}/pause", api::pause).told(openapi::PAUSE),
         change("/api/v1/handlers/{name}/resume", api::resume).told(openapi::RESUME),
+        change("/api/v1/handlers/{name}/test", api::test).told(openapi::TEST),
         look("/api/v1/stats", api::stats).told(openapi::STATS),
         look("/api/v1/hours", api::hours).told(openapi::HOURS),
         look("/api/v1/accounts", api::accounts).told(openapi::ACCOUNTS),

@@ -107,6 +107,12 @@ pub(super) const PAUSE: Operation = about(
 );
 pub(super) const RESUME: Operation =
     about("resumeHandler", "Lets a paused handler go on with what is owed to it.", None, Some("HandlerResumed"));
+pub(super) const TEST: Operation = about(
+    "testHandler",
+    "Has a handler that tells people send a message that says that it is a test; there is no receipt behind it.",
+    None,
+    Some("HandlerTested"),
+);
 pub(super) const STATS: Operation = about("showStats", "Counts what is kept.", None, Some("Stats"));
 pub(super) const HOURS: Operation = Operation {
     query: &[parameter("last", "Number", "How many hours to look back; 48 if nothing is said.")],

@@ -2,6 +2,7 @@
 
 use asc_webhooks::{sandbox::ApiKey, secret::Secret};
 use serde_json::{Value, json};
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
 
 use super::{APP, Place, Scene, assert_told};
 
@@ -18,6 +19,37 @@ async fn everything_is_right() {
     let marks: Vec<&Value> = found["online"].as_array().unwrap().iter().map(|finding| &finding["ok"]).collect();
     assert_eq!(marks, [&json!(true); 4], "{found}");
     assert_eq!(scene.place.json(&["check"]).await["online"], Value::Null, "who does not ask for it asks nobody");
+}
+
+#[tokio::test]
+async fn those_who_only_tell_people_send_a_test_message() {
+    let scene = Scene::new().await;
+    scene.register();
+    let chat = MockServer::start().await;
+    Mock::given(path("/good")).respond_with(ResponseTemplate::new(204)).mount(&chat).await;
+    Mock::given(path("/gone")).respond_with(ResponseTemplate::new(404)).mount(&chat).await;
+    let config = std::fs::read_to_string(scene.place.path().join("config.toml")).unwrap();
+    let handler = |name: &str, rest: &str| format!("[[handler]]\nname = '{name}'\n{rest}\n");
+    let discord = |at: &str| format!("kind = 'discord'\nallow_private = true\nurl = '{}/{at}'", chat.uri());
+    let more = [handler("good", &discord("good")), handler("ci", "kind = 'exec'\ncommand = ['/bin/false']")].concat();
+    scene.place.write("config.toml", &format!("{config}{more}"));
+    let _serving = scene.place.serve().await;
+    let about = |found: &Value| -> Vec<(String, bool)> {
+        let all = found["online"].as_array().unwrap().iter().filter(|one| one["about"].as_str().unwrap().starts_with("handler"));
+        all.map(|one| (one["about"].as_str().unwrap().to_owned(), one["ok"] == true)).collect()
+    };
+    assert_eq!(about(&scene.place.json(&CHECK).await), [("handler good".to_owned(), true)], "a build is started by nobody");
+    let sent = chat.received_requests().await.unwrap();
+    assert_eq!(sent.len(), 1);
+    assert!(String::from_utf8_lossy(&sent[0].body).contains("Test message, no event: "), "it says what it is");
+
+    let without = [&CHECK[..], &["--no-test-messages"]].concat();
+    assert_eq!(about(&scene.place.json(&without).await), []);
+    assert_eq!(chat.received_requests().await.unwrap().len(), 1);
+
+    scene.place.write("config.toml", &format!("{config}{more}{}", handler("gone", &discord("gone"))));
+    let found = scene.place.run(&[&CHECK[..], &["--json"]].concat()).await.ends_with(4).json();
+    assert_eq!(about(&found), [("handler good".to_owned(), true), ("handler gone".to_owned(), false)]);
 }
 
 #[tokio::test]

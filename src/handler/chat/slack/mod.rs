@@ -108,6 +108,10 @@ impl Handler for Slack {
             Self::Bot(bot) => bot.payload(told),
         }
     }
+
+    fn takes_test(&self) -> bool {
+        true
+    }
 }
 
 impl Mention {

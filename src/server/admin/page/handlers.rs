@@ -35,6 +35,7 @@ pub(super) struct Tally {
     dead_count: u64,
     oldest_open: Option<Moment>,
     pause: Option<Pause>,
+    takes_test: bool,
     #[serde(skip)]
     rank: (Reverse<u64>, i64),
 }
@@ -85,6 +86,7 @@ impl Tally {
                 .paused
                 .as_ref()
                 .map(|paused| Pause { since: Moment::of(desk, paused.since), reason: clean(&paused.reason) }),
+            takes_test: desk.trial.as_ref().is_some_and(|trial| trial.takers().iter().any(|taker| **taker == *stats.handler)),
             rank: (Reverse(stats.dead), stats.oldest_open.map_or(i64::MAX, Timestamp::as_second)),
         }
     }
@@ -115,6 +117,11 @@ pub(in super::super) async fn pause(State(desk): Shared, Path(name): Path<String
 pub(in super::super) async fn resume(State(desk): Shared, Path(name): Path<String>, request: Request) -> Answer {
     deed::resume(&desk, &name, &Author::of(&request)).await?;
     Ok(after("/handlers", "resume", 1))
+}
+
+pub(in super::super) async fn test(State(desk): Shared, Path(name): Path<String>, request: Request) -> Answer {
+    deed::test(&desk, &name, &Author::of(&request)).await?;
+    Ok(after("/handlers", "test", 1))
 }
 
 async fn last_words(desk: &Desk, handler: &str) -> Result<Vec<Gone>, StoreError> {

@@ -27,7 +27,7 @@ pub(super) use self::{
     apple::{apple, ping, redeliver},
     event::{event, replay, skip, told},
     events::events,
-    handlers::{handlers, pause, replay_dead, resume},
+    handlers::{handlers, pause, replay_dead, resume, test},
     overview::overview,
     refused::refused,
 };
@@ -94,6 +94,7 @@ fn notice(fields: &Fields) -> Option<String> {
         ("ping", _) => "Apple was asked to ping. What comes of it is listed here in a moment.".to_owned(),
         ("redeliver", _) => "Apple was asked to send it again. What comes of it is listed here in a moment.".to_owned(),
         ("pause", _) => "The handler is paused: what is under way ends, and what comes in waits.".to_owned(),
+        ("test", _) => "The test message is sent.".to_owned(),
         ("resume", _) => "The handler goes on with what is owed to it.".to_owned(),
         ("skip", _) => "The dispatch will not be tried again.".to_owned(),
         _ => return None,

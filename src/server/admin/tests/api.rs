@@ -81,6 +81,7 @@ async fn a_slip_is_said_and_never_means_everything() {
             ("/api/v1/dispatches/7/skip", r#"{"reason":"gone"}"#),
             ("/api/v1/handlers/nobody/pause", r#"{"reason":"gone"}"#),
             ("/api/v1/handlers/ci/pause", "{}"),
+            ("/api/v1/handlers/chat/test", ""),
             ("/api/v1/handlers/ci/resume", ""),
         ] {
             answers.push(format!("{path} {document}\n  {}", bench.post(path, document).await.text));

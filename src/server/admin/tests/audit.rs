@@ -4,11 +4,12 @@ use super::{super::audit::TARGET, apple::Told, *};
 use crate::server::tests::lines::Lines;
 
 /// What a route does, by the last part of its path, and to what.
-const DEEDS: [(&str, &str, &str); 7] = [
+const DEEDS: [(&str, &str, &str); 8] = [
     ("replay", "replay", "receipt 1"),
     ("replay-dead", "replay_dead", "handler ci"),
     ("skip", "skip", "dispatch 1"),
     ("pause", "pause", "handler ci"),
+    ("test", "test", "handler ci"),
     ("resume", "resume", "handler ci"),
     ("ping", "ping", "webhook w-1"),
     ("redeliver", "redeliver", "delivery d-1"),
