@@ -22,6 +22,7 @@
 pub mod account;
 mod attempt;
 mod finish;
+pub mod history;
 pub mod identity;
 pub mod kept;
 pub mod memory;

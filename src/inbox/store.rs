@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::{
     Accepted, Arrival, Claim, Claimed, Content, DispatchId, Finish, Identity, Owed, ReceiptId, Source,
     account::{Account, Entry, Pass},
+    history::{HistoryFilter, HistoryPage},
     query::{Hour, Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
     secrets::{KeptSecret, KeptSecrets, SecretsReader},
 };
@@ -49,7 +50,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn next_due(&self, handlers: &[Arc<str>]) -> Result<Option<Timestamp>, StoreError>;
 
     /// Keeps with a receipt what is known besides of what it is about: `details`, a JSON text, and files by name. What was kept
-    /// of both before is gone. `false` means that there is no such receipt.
+    /// of both before is gone. If they tell of an app, the history that the receipt is part of is one of that app's from now on.
+    /// `false` means that there is no such receipt.
     async fn keep_details(&self, id: ReceiptId, details: Bytes, files: Vec<(String, Bytes)>) -> Result<bool, StoreError>;
 
     /// The bytes of a file that is kept with a receipt.
@@ -67,6 +69,14 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// After `Ok`, the note survives the loss of power.
     async fn keep_note(&self, handler: &str, key: &str, text: &str, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Lists the [histories](super::history) of subjects of a kind, the one that was heard of last first. The number in the page's
+    /// request and in its `next` is that of the receipt that told of a subject first.
+    async fn histories(&self, filter: &HistoryFilter, page: PageRequest) -> Result<HistoryPage, StoreError>;
+
+    /// Every app that a history belongs to: see [`History::app`](super::history::History::app). The one with the newest subject
+    /// comes first.
+    async fn apps(&self) -> Result<Vec<String>, StoreError>;
 
     /// Lists receipts, newest first.
     async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError>;

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::{
     Accepted, Arrival, Claim, Claimed, Content, DispatchId, Finish, Identity, Owed, ReceiptId, Store, StoreError, Unread,
     account::{Account, Entry, Pass},
+    history::{HistoryFilter, HistoryPage},
     query::{Hour, Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
     secrets::{KeptSecret, KeptSecrets, SecretsReader},
 };
@@ -179,6 +180,14 @@ impl<W: Wrapper> Store for W {
 
     async fn note(&self, handler: &str, key: &str) -> Result<Option<String>, StoreError> {
         self.inner().note(handler, key).await
+    }
+
+    async fn histories(&self, filter: &HistoryFilter, page: PageRequest) -> Result<HistoryPage, StoreError> {
+        self.inner().histories(filter, page).await
+    }
+
+    async fn apps(&self) -> Result<Vec<String>, StoreError> {
+        self.inner().apps().await
     }
 
     async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError> {

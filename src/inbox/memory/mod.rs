@@ -4,6 +4,7 @@
 //! where SQLite has an index, this walks.
 
 mod account;
+mod history;
 mod state;
 
 use std::{
@@ -20,6 +21,7 @@ use super::{
     Accepted, Arrival, Claim, Claimed, Content, DispatchId, DispatchState, Finish, Identity, Owed, Receipt, ReceiptId, Store,
     StoreError, Unread,
     account::{Account, Entry, Pass},
+    history::{HistoryFilter, HistoryPage},
     query::{DispatchRecord, Hour, Listed, Page, PageRequest, Paused, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
     secrets::{KeptSecret, KeptSecrets, SecretsReader},
 };
@@ -70,6 +72,7 @@ impl Store for Memory {
         let mut state = self.state()?;
         let is_there = state.receipts.contains_key(&id.0);
         if is_there {
+            state.note_app(id, &details);
             state.details.insert(id.0, (details, files.into_iter().collect()));
         }
         Ok(is_there)
@@ -91,6 +94,14 @@ impl Store for Memory {
     async fn keep_note(&self, handler: &str, key: &str, text: &str, now: Timestamp) -> Result<(), StoreError> {
         self.state()?.notes.insert((handler.to_owned(), key.to_owned()), (text.to_owned(), now));
         Ok(())
+    }
+
+    async fn histories(&self, filter: &HistoryFilter, page: PageRequest) -> Result<HistoryPage, StoreError> {
+        Ok(self.state()?.histories(filter, page))
+    }
+
+    async fn apps(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.state()?.apps())
     }
 
     async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError> {

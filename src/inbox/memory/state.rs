@@ -15,7 +15,7 @@ use super::super::{
     query::{EndpointStats, HandlerStats, Paused, Purged, Replay, Stats},
     secrets::KeptSecrets,
 };
-use super::account::Accounts;
+use super::{account::Accounts, history::Subject};
 
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -24,6 +24,8 @@ pub(super) struct State {
     pub(super) details: BTreeMap<i64, (Bytes, HashMap<String, Bytes>)>,
     /// By handler and key, each with when it was last kept.
     pub(super) notes: BTreeMap<(String, String), (String, Timestamp)>,
+    /// By the receipt that told of them first.
+    pub(super) subjects: BTreeMap<i64, Subject>,
     identities: HashMap<i64, HashSet<[u8; 16]>>,
     newest: BTreeMap<String, Timestamp>,
     pub(super) paused: BTreeMap<String, Paused>,
@@ -114,6 +116,7 @@ impl State {
             size: body.len() as u64,
         };
         self.receipts.insert(id.0, (receipt, body));
+        self.note_subject(id);
         self.owe(id.0, &owed, due_at);
         Accepted::New { receipt: id, same_id }
     }
@@ -274,6 +277,7 @@ impl State {
             receipt.identity = identity.to_hex();
             self.owe(id.0, owed, now);
         }
+        self.note_subject(id);
         true
     }
 
@@ -300,6 +304,7 @@ impl State {
         self.receipts.retain(|id, _| !ids.contains(id));
         self.details.retain(|id, _| !ids.contains(id));
         self.dispatches.retain(|_, owing| !ids.contains(&owing.receipt));
+        self.forget_subjects();
         let notes = self.purge_notes(before, limit);
         Purged { receipts: ids.len() as u64, notes, more: more || (notes > 0 && notes == limit as u64) }
     }

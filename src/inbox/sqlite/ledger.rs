@@ -76,6 +76,7 @@ impl Ledger {
             .prepare_cached("INSERT INTO original (receipt, identity, signature, secret, body) VALUES (?1, ?2, ?3, ?4, ?5)")?
             .execute(params![id, identity.content(), way.signature(), secret, body.as_ref()])?;
         self.remember(identity)?;
+        self.note_subject(id, content)?;
         self.owe_beside(Vec::new(), id, owed, &Line::of(content, *received_at), *due_at)?;
 
         self.tally.add(endpoint, What::Receipts, 1);
@@ -113,6 +114,7 @@ impl Ledger {
                      time = ?8, reason = NULL WHERE id = ?1",
                     params![id.0, kind, state, previous_state, subject_type, summary.subject_id, summary.event_id, summary.time.map(micros)],
                 )?;
+                self.note_subject(id.0, content)?;
                 self.tally.add(endpoint, What::Unparsed, -1);
                 let (known, _) = self.look_up(identity)?;
                 if !known {
@@ -137,12 +139,21 @@ impl Ledger {
     }
 
     /// See [`super::super::Store::keep_details`].
-    pub(super) fn keep_details(&mut self, receipt: i64, details: &[u8], files: &[(String, Bytes)]) -> Result<bool> {
+    ///
+    /// `app` is the app that the details tell of.
+    pub(super) fn keep_details(
+        &mut self,
+        receipt: i64,
+        details: &[u8],
+        app: Option<&str>,
+        files: &[(String, Bytes)],
+    ) -> Result<bool> {
         let is_there: bool = self
             .connection
             .prepare_cached("SELECT EXISTS (SELECT 1 FROM receipt WHERE id = ?1)")?
             .query_row([receipt], |row| row.get(0))?;
         if is_there {
+            app.map(|app| self.note_app(receipt, app)).transpose()?;
             self.forget_details(receipt)?;
             self.connection
                 .prepare_cached("INSERT INTO details (receipt, json) VALUES (?1, ?2)")?
@@ -271,10 +282,14 @@ impl Ledger {
         }
         let removed = self
             .connection
-            .prepare_cached("DELETE FROM receipt WHERE id = ?1 RETURNING endpoint, source, reason IS NOT NULL")?
-            .query_row([id], |row| Ok((row.get::<_, i64>(0)?, source(row, 1)?, row.get::<_, i64>(2)?)))
+            .prepare_cached("DELETE FROM receipt WHERE id = ?1 RETURNING endpoint, source, reason IS NOT NULL, kind, subject_id")?
+            .query_row([id], |row| {
+                let subject = row.get::<_, Option<i64>>(3)?.zip(row.get::<_, Option<String>>(4)?);
+                Ok((row.get::<_, i64>(0)?, source(row, 1)?, row.get::<_, i64>(2)?, subject))
+            })
             .optional()?;
-        let Some((endpoint, source, unparsed)) = removed else { return Ok(false) };
+        let Some((endpoint, source, unparsed, subject)) = removed else { return Ok(false) };
+        subject.map(|(kind, subject)| self.forget_subject(&subject, kind, endpoint)).transpose()?;
         self.connection.prepare_cached("DELETE FROM original WHERE receipt = ?1")?.execute([id])?;
         self.forget_details(id)?;
         self.connection.prepare_cached("DELETE FROM attempt WHERE dispatch BETWEEN ?1 AND ?2")?.execute([first, last])?;

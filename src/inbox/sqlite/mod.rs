@@ -21,6 +21,7 @@ mod column;
 mod company;
 mod disk;
 mod fault;
+mod history;
 mod ledger;
 mod listing;
 mod notes;
@@ -48,6 +49,7 @@ use self::{checkpoint::Checkpoints, disk::Disk, ledger::Ledger, reading::Readers
 use super::{
     Accepted, Arrival, Claim, Claimed, Content, DispatchId, Finish, Identity, Owed, ReceiptId, Store, StoreError, Unread,
     account::{Account, Entry, Pass},
+    history::{HistoryFilter, HistoryPage, app_of},
     query::{Hour, Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
     secrets::{KeptSecret, KeptSecrets, SecretsReader},
 };
@@ -189,7 +191,8 @@ impl Store for Sqlite {
 
     async fn keep_details(&self, id: ReceiptId, details: Bytes, files: Vec<(String, Bytes)>) -> Result<bool, StoreError> {
         self.disk.admit(details.len() + files.iter().map(|(_, bytes)| bytes.len()).sum::<usize>())?;
-        self.writer.write(move |ledger| ledger.keep_details(id.0, &details, &files)).await
+        let app = app_of(&details);
+        self.writer.write(move |ledger| ledger.keep_details(id.0, &details, app.as_deref(), &files)).await
     }
 
     async fn file(&self, id: ReceiptId, name: &str) -> Result<Option<Bytes>, StoreError> {
@@ -209,6 +212,15 @@ impl Store for Sqlite {
     async fn keep_note(&self, handler: &str, key: &str, text: &str, now: Timestamp) -> Result<(), StoreError> {
         let (handler, key, text) = (handler.to_owned(), key.to_owned(), text.to_owned());
         self.writer.write(move |ledger| ledger.keep_note(&handler, &key, &text, now)).await
+    }
+
+    async fn histories(&self, filter: &HistoryFilter, page: PageRequest) -> Result<HistoryPage, StoreError> {
+        let filter = filter.clone();
+        self.readers.read(move |connection| history::histories(connection, &filter, page)).await
+    }
+
+    async fn apps(&self) -> Result<Vec<String>, StoreError> {
+        self.readers.read(history::apps).await
     }
 
     async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError> {

@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_subject.sql"),
     include_str!("migrations/0006_notes.sql"),
     include_str!("migrations/0007_pause.sql"),
+    include_str!("migrations/0008_subjects.sql"),
 ];
 
 /// How far a database is behind.

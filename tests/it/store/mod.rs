@@ -1,10 +1,11 @@
 //! What every store must do.
 //!
-//! `keeping`, `dispatching`, `accounts` and `notes` say it one promise at a time, and `model` plays long random games against a store and
+//! `keeping`, `dispatching`, `accounts`, `histories` and `notes` say it one promise at a time, and `model` plays long random games against a store and
 //! a model of it; both over every store there is. `sqlite` has what only a file can get wrong. To test a store of your own, add it to [`Kind`].
 
 mod accounts;
 mod dispatching;
+mod histories;
 mod keeping;
 mod model;
 mod notes;

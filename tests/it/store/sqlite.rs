@@ -4,7 +4,8 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Du
 
 use asc_webhooks::inbox::{
     Accepted, AttemptResult, DispatchState, ReceiptId, Store, StoreError, Verdict,
-    query::Replay,
+    history::HistoryFilter,
+    query::{PageRequest, Replay},
     sqlite::{Options, Sqlite},
 };
 use rusqlite::Connection;
@@ -137,6 +138,38 @@ async fn a_migration_that_is_cut_off_did_not_happen() {
     assert!(fs::metadata(left.path().join("inbox.db-wal")).unwrap().len() > 4_096, "something of it was written");
     let store = Sqlite::open(Options::new(left.path().join("inbox.db"))).unwrap();
     accept(&store, &Letter::new(1)).await;
+}
+
+/// A database as older versions left it, with what they had heard.
+#[tokio::test]
+async fn what_was_heard_before_there_were_histories_is_in_them() {
+    let home = tempfile::tempdir().unwrap();
+    let older = Connection::open(home.path().join("inbox.db")).unwrap();
+    older.execute_batch(FIRST_MIGRATION).unwrap();
+    older.execute_batch(&format!("PRAGMA application_id = {}; PRAGMA user_version = 1;", 0x6173_6377)).unwrap();
+    older
+        .execute_batch("INSERT INTO name (id, name) VALUES (1, 'app'), (2, 'versionUpdated'), (3, 'IN_REVIEW'), (4, '100')")
+        .unwrap();
+    for (id, subject, state) in [(1, "'1.0'", "3"), (2, "NULL", "3"), (3, "'1.1'", "3"), (4, "'1.0'", "3"), (5, "'1.2'", "NULL")] {
+        let values = format!("({id}, {id}000000, 1, 0, 2, {state}, {subject}, 'event-{id}')");
+        let columns = "id, received_at, endpoint, source, kind, state, subject_id, event_id";
+        older.execute_batch(&format!("INSERT INTO receipt ({columns}) VALUES {values}")).unwrap();
+    }
+    older.execute_batch(include_str!("../../../src/inbox/sqlite/migrations/0002_recovery.sql")).unwrap();
+    older.execute_batch(include_str!("../../../src/inbox/sqlite/migrations/0003_details.sql")).unwrap();
+    older.pragma_update(None, "user_version", 3).unwrap();
+    let details = [(1, r#"{"app":{"id":"200"}}"#), (4, r#"{"app":{"id":"100"}}"#), (3, "no details")];
+    for (receipt, json) in details {
+        older.execute("INSERT INTO details (receipt, json) VALUES (?1, ?2)", (receipt, json.as_bytes())).unwrap();
+    }
+    drop(older);
+
+    let store = Sqlite::open(Options::new(home.path().join("inbox.db"))).unwrap();
+    let filter = HistoryFilter { kind: "versionUpdated".into(), app: None };
+    let page = store.histories(&filter, PageRequest { before: None, limit: 9 }).await.unwrap();
+    let found: Vec<_> = page.items.iter().map(|of| (of.first.0, of.subject_id.as_str(), of.app.as_str(), of.steps.len())).collect();
+    assert_eq!(found, [(3, "1.1", "app", 1), (1, "1.0", "100", 2)], "each once, and the newest details say whose it is");
+    assert_eq!(store.apps().await.unwrap(), ["app", "100"]);
 }
 
 #[tokio::test]

@@ -8,7 +8,8 @@ mod sabotage;
 
 use asc_webhooks::inbox::{
     Accepted, Claim, Finish, Lease, ReceiptId, Room, Store, StoreError, Verdict,
-    query::{ReceiptRecord, Replay},
+    history::HistoryFilter,
+    query::{PageRequest, ReceiptRecord, Replay},
     sqlite::{Options, Sqlite},
 };
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
@@ -125,6 +126,10 @@ impl<const REOPENS: bool, const FAULT: usize> StateMachineTest for Table<REOPENS
         }
         let stats = table.run(table.store().stats(at(model.now))).unwrap();
         assert_eq!((stats.receipts, stats.identities), model.counts());
+        let filter = HistoryFilter { kind: Letter::new(0).kind.into(), app: None };
+        let histories = table.run(table.store().histories(&filter, PageRequest { before: None, limit: 99 })).unwrap().items;
+        let told = histories.iter().map(|of| (of.first.0, of.steps.iter().map(|step| step.receipt.0).collect::<Vec<_>>()));
+        assert_eq!(told.collect::<Vec<_>>(), model.histories());
         for (handler, counts) in HANDLERS.map(|(handler, _)| (handler, model.counts_of(handler))) {
             let told = stats.handlers.iter().find(|stats| stats.handler == handler);
             assert_eq!(told.is_some_and(|stats| stats.paused.is_some()), model.is_paused(handler), "{handler}");

@@ -83,6 +83,8 @@ pub(super) struct Model<const REOPENS: bool> {
     pub(super) receipts: Vec<Kept>,
     /// By handler and key, each with when it was last kept.
     pub(super) notes: BTreeMap<(usize, u8), (u8, i64)>,
+    /// By the receipt that told of each first.
+    subjects: BTreeMap<i64, u8>,
     dispatches: Vec<Owing>,
     leases: Vec<(usize, u32)>,
     paused: [bool; HANDLERS.len()],
@@ -156,6 +158,17 @@ impl<const REOPENS: bool> Model<REOPENS> {
         asked_for.map(|dispatch| dispatch.due_at).min()
     }
 
+    /// The histories, newest first: the receipt that told of a subject first, and those that are kept of it, in Apple's order.
+    pub(super) fn histories(&self) -> Vec<(i64, Vec<i64>)> {
+        let history = |(first, subject): (&i64, &u8)| {
+            let kept = (1..).zip(&self.receipts).filter(|(_, kept)| !kept.purged && kept.event.subject == *subject);
+            let mut steps: Vec<(i64, i64)> = kept.map(|(receipt, kept)| (kept.event.time, receipt)).collect();
+            steps.sort_unstable();
+            (*first, steps.into_iter().map(|(_, receipt)| receipt).collect())
+        };
+        self.subjects.iter().rev().map(history).collect()
+    }
+
     fn kept(&self, receipt: i64) -> &Kept {
         &self.receipts[usize::try_from(receipt - 1).unwrap()]
     }
@@ -176,6 +189,9 @@ impl<const REOPENS: bool> Model<REOPENS> {
         let same_id = self.receipts.iter().any(|kept| kept.event.id == event.id);
         self.receipts.push(Kept { event, purged: false });
         let receipt = i64::try_from(self.receipts.len()).unwrap();
+        if self.subjects.values().all(|subject| *subject != event.subject) {
+            self.subjects.insert(receipt, event.subject);
+        }
         for handler in 0..HANDLERS.len() {
             let state = DispatchState::Waiting;
             self.dispatches.push(Owing {
@@ -274,6 +290,8 @@ impl<const REOPENS: bool> Model<REOPENS> {
             }
         }
         self.notes.retain(|_, (_, kept_at)| *kept_at >= before);
+        let left: Vec<u8> = self.receipts.iter().filter(|kept| !kept.purged).map(|kept| kept.event.subject).collect();
+        self.subjects.retain(|_, subject| left.contains(subject));
         Outcome::Count(count)
     }
 }
@@ -288,6 +306,7 @@ impl<const REOPENS: bool> ReferenceStateMachine for Model<REOPENS> {
             last: Outcome::Nothing,
             receipts: vec![],
             notes: BTreeMap::new(),
+            subjects: BTreeMap::new(),
             dispatches: vec![],
             leases: vec![],
             paused: [false; 2],
