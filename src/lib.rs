@@ -27,7 +27,7 @@
 //! |---|---|
 //! | what Apple says | [`event`], [`signature`] |
 //! | what is done about it | [`handler`], [`Handler`], [`worker`], [`act`] |
-//! | what is kept | [`inbox`], [`inbox::Store`], [`vault`] |
+//! | what is kept, and what it says of review | [`inbox`], [`inbox::Store`], [`vault`], [`review`] |
 //! | the program, whole or in parts | [`App`], [`cli`], [`config`], [`server`], [`intake`] |
 //! | asking Apple, fetching back what was missed, webhooks as configured, a local App Store Connect | [`asc`], [`recovery`], [`registration`], [`sandbox`] |
 //! | running it | [`operations`] |
@@ -47,6 +47,7 @@ pub mod unsigned;
 
 // What we keep.
 pub mod inbox;
+pub mod review;
 pub mod vault;
 
 // What we do about it.

@@ -93,6 +93,16 @@ const RECOVERY_COMPLETE: Metric = Metric::gauge(
     "asc_webhooks_recovery_complete_timestamp_seconds",
     "When Apple's list was last read to its end, as seconds since 1970, by endpoint",
 );
+const REVIEW_MEDIAN: Metric = Metric::gauge(
+    "asc_webhooks_review_median_seconds",
+    "Median length of a round of review over the newest versions, by app, review (app_store, beta) and phase (waiting, in_review)",
+);
+const REVIEW_ROUNDS: Metric =
+    Metric::gauge("asc_webhooks_review_rounds", "Of how many rounds asc_webhooks_review_median_seconds is the median");
+const REVIEW_PRESENT: Metric = Metric::gauge(
+    "asc_webhooks_review_present_seconds",
+    "How long the version has been in the phase that is in it longest, by app, review and phase; 0 if none is",
+);
 const LOOKUPS: Metric = Metric::counter(
     "asc_webhooks_lookups_total",
     "Times App Store Connect was asked what an event is about, by result (answered, refused, unavailable)",
@@ -120,6 +130,9 @@ pub const ALL: &[Metric] = &[
     RECOVERY_MISSING,
     RECOVERY_MISSING_FOR,
     RECOVERY_COMPLETE,
+    REVIEW_MEDIAN,
+    REVIEW_ROUNDS,
+    REVIEW_PRESENT,
     LOOKUPS,
     LOOKUP,
     BUILD,
@@ -170,6 +183,23 @@ impl LookedUp {
             Self::Unavailable => "unavailable",
         }
     }
+}
+
+/// How long one phase of review takes for an app, and has taken for the version that is in it now.
+#[derive(Clone, Copy, Debug)]
+pub struct Reviewed<'a> {
+    /// Apple's id of the app, or the name of the endpoint as long as that is not known.
+    pub app: &'a str,
+    /// Which review: `app_store` or `beta`.
+    pub review: &'static str,
+    /// Which phase of it: `waiting` or `in_review`.
+    pub phase: &'static str,
+    /// How long a round is, as a rule, in seconds; none if there has been no round.
+    pub median: Option<i64>,
+    /// Of how many rounds that is the median.
+    pub rounds: usize,
+    /// For how long the version has been in the phase that is in it longest; none if none is.
+    pub present: Option<SignedDuration>,
 }
 
 /// Starts keeping the figures of this process. Asked again, it gives the same figures: a process has one set of them, however many
@@ -307,6 +337,18 @@ pub fn recovery_account(account: &Account, now: Timestamp) {
     }
 }
 
+/// Tells how long a phase of review takes.
+pub fn reviewed(told: &Reviewed<'_>) {
+    let set = |metric: Metric, value: f64| {
+        gauge!(metric.name, "app" => told.app.to_owned(), "review" => told.review, "phase" => told.phase).set(value);
+    };
+    if let Some(median) = told.median {
+        set(REVIEW_MEDIAN, SignedDuration::from_secs(median).as_secs_f64());
+    }
+    set(REVIEW_ROUNDS, as_value(told.rounds as u64));
+    set(REVIEW_PRESENT, told.present.unwrap_or_default().as_secs_f64().max(0.0));
+}
+
 /// Tells what came of a lookup and how long it took.
 pub fn lookup(result: LookedUp, took: Duration) {
     counter!(LOOKUPS.name, "result" => result.as_str()).increment(1);
@@ -406,6 +448,9 @@ pub(crate) mod tests {
                 ..Account::default()
             };
             recovery_account(&account, at(1_090));
+            let present = Some(SignedDuration::from_mins(2));
+            reviewed(&Reviewed { app: "100", review: "beta", phase: "waiting", median: Some(7_200), rounds: 3, present });
+            reviewed(&Reviewed { app: "100", review: "beta", phase: "in_review", median: None, rounds: 0, present: None });
             lookup(LookedUp::Answered, Duration::from_millis(400));
         });
         for metric in ALL {

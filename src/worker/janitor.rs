@@ -1,5 +1,5 @@
 //! Keeps the house in order while the worker works: gives back leases that ran out, removes receipts whose time is over, and
-//! keeps the gauges true.
+//! keeps the gauges true: also those of review, which come out of what is kept and not out of what this process has seen.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -8,9 +8,11 @@ use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     clock::Clock,
-    inbox::{DispatchState, Store, StoreError},
+    event::EventKind,
+    inbox::{DispatchState, Store, StoreError, history::HistoryFilter, query::PageRequest},
+    review::{LAST, Times, Way},
     shutdown::Shutdown,
-    telemetry::metrics,
+    telemetry::metrics::{self, Reviewed},
 };
 
 /// How often leases are looked at and gauges are set.
@@ -19,8 +21,27 @@ const ROUND: Duration = Duration::from_secs(10);
 /// How often receipts are looked at whose time may be over.
 const PURGE_ROUND: Duration = Duration::from_hours(1);
 
+/// How often the times of review are summed up, which change a few times a day.
+const REVIEW_ROUND: Duration = Duration::from_mins(1);
+
+/// The most apps whose times of review are summed up: those with the newest versions.
+const MOST_APPS: usize = 50;
+
+/// The kinds of event that tell of a review, and what each review is called.
+const REVIEWS: [(EventKind, &str); 2] = [
+    (EventKind::AppStoreVersionAppVersionStateUpdated, "app_store"),
+    (EventKind::BuildBetaDetailExternalBuildStateUpdated, "beta"),
+];
+
 /// How many receipts one transaction removes, so that no notification waits long behind it.
 const PURGE_BATCH: usize = 200;
+
+/// When what is not done in every round is to be done again.
+#[derive(Debug)]
+struct Due {
+    purge: Instant,
+    review: Instant,
+}
 
 /// The tidying task.
 #[derive(Debug)]
@@ -44,9 +65,9 @@ impl Janitor {
     /// # Errors
     /// When the store is broken, so that the program must end.
     pub async fn run(mut self, shutdown: Shutdown) -> Result<(), StoreError> {
-        let mut purge_at = Instant::now();
+        let mut due = Due { purge: Instant::now(), review: Instant::now() };
         while !shutdown.has_begun() {
-            if let Err(error) = self.round(&mut purge_at, &shutdown).await {
+            if let Err(error) = self.round(&mut due, &shutdown).await {
                 metrics::store_failed(&error);
                 if error.is_fatal() {
                     return Err(error);
@@ -61,16 +82,20 @@ impl Janitor {
         Ok(())
     }
 
-    async fn round(&mut self, purge_at: &mut Instant, shutdown: &Shutdown) -> Result<(), StoreError> {
+    async fn round(&mut self, due: &mut Due, shutdown: &Shutdown) -> Result<(), StoreError> {
         let released = self.store.release_expired(self.clock.steady()).await?;
         if released > 0 {
             tracing::warn!(released, "leases ran out; their dispatches wait again");
             self.work.notify_one();
         }
         self.measure().await?;
-        if Instant::now() >= *purge_at {
+        if Instant::now() >= due.review {
+            self.measure_review().await?;
+            due.review = Instant::now() + REVIEW_ROUND;
+        }
+        if Instant::now() >= due.purge {
             self.purge(shutdown).await?;
-            *purge_at = Instant::now() + PURGE_ROUND;
+            due.purge = Instant::now() + PURGE_ROUND;
         }
         Ok(())
     }
@@ -93,6 +118,27 @@ impl Janitor {
         Ok(())
     }
 
+    async fn measure_review(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        for app in self.store.apps().await?.iter().take(MOST_APPS) {
+            for (kind, review) in REVIEWS {
+                let filter = HistoryFilter { kind: kind.as_str().to_owned(), app: Some(app.clone()) };
+                let page = self.store.histories(&filter, PageRequest { before: None, limit: LAST }).await?;
+                if page.items.is_empty() {
+                    continue;
+                }
+                let times = Times::of(&page.items.iter().map(Way::of).collect::<Vec<_>>());
+                let phases =
+                    [("waiting", times.waiting, times.waiting_since), ("in_review", times.in_review, times.in_review_since)];
+                for (phase, median, since) in phases {
+                    let present = since.map(|since| now.duration_since(since));
+                    metrics::reviewed(&Reviewed { app, review, phase, median: median.seconds, rounds: median.rounds, present });
+                }
+            }
+        }
+        Ok(())
+    }
+
     async fn purge(&self, shutdown: &Shutdown) -> Result<(), StoreError> {
         let retention = SignedDuration::try_from(self.retention).unwrap_or(SignedDuration::MAX);
         let before = self.clock.now().saturating_sub(retention).unwrap_or(Timestamp::MIN);
@@ -108,5 +154,53 @@ impl Janitor {
             tracing::info!(removed, "removed receipts older than the retention; their identities stay");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::ManualClock,
+        event::{Event, sample},
+        inbox::{Arrival, memory::Memory},
+        secret::Secret,
+        signature::{Secrets, SigningKey, sign},
+    };
+
+    /// Keeps what these states tell of a subject, each with its hour.
+    async fn tell(store: &dyn Store, kind: &EventKind, subject: &str, states: &[(&str, i64)]) {
+        let secret = Secret::new("a secret for the tests of the janitor");
+        let mut left: Option<&str> = None;
+        for (state, hour) in states {
+            let time = Timestamp::from_second(hour * 3_600).unwrap();
+            let event = sample::of(kind).id(format!("{subject} {state}")).subject_id(subject).state(*state).time(time);
+            let body = left.into_iter().fold(event, sample::Sample::previous_state).body();
+            let header = sign(&secret, &body).to_string();
+            let authentic = Secrets::new([SigningKey::new(&secret, "only")]).verify([header.as_bytes()], body, time).unwrap();
+            let event = Event::parse(authentic.get().clone());
+            store.accept(Arrival::new("my-app".into(), authentic, event.as_ref(), Vec::new(), time)).await.unwrap();
+            left = Some(*state);
+        }
+    }
+
+    #[test]
+    fn the_times_of_review_come_out_of_what_is_kept() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let shown = metrics::tests::scrape_after(|| {
+            runtime.block_on(async {
+                let (store, clock) =
+                    (Arc::new(Memory::new()), Arc::new(ManualClock::new(Timestamp::from_second(360_000).unwrap())));
+                let [(version, _), (beta, _)] = REVIEWS;
+                tell(&*store, &version, "v1", &[("WAITING_FOR_REVIEW", 0), ("IN_REVIEW", 10), ("REJECTED", 12)]).await;
+                tell(&*store, &version, "v2", &[("WAITING_FOR_REVIEW", 50), ("IN_REVIEW", 70), ("REJECTED", 71)]).await;
+                tell(&*store, &version, "v3", &[("WAITING_FOR_REVIEW", 90)]).await;
+                tell(&*store, &beta, "b1", &[("WAITING_FOR_BETA_REVIEW", 0), ("IN_BETA_REVIEW", 4)]).await;
+                Janitor::new(store, clock, Arc::default(), Duration::MAX).measure_review().await.unwrap();
+            });
+        });
+        let mut values: Vec<_> = shown.lines().filter(|line| line.starts_with("asc_webhooks_review")).collect();
+        values.sort_unstable();
+        insta::assert_snapshot!(values.join("\n"));
     }
 }

@@ -21,7 +21,7 @@ use self::{saying::Saying, what::What};
 pub use self::{
     template::{Template, TemplateError},
     text::{clean, clean_lines, cut, words_of},
-    voice::Voice,
+    voice::{Voice, duration},
 };
 use crate::event::{Details, Event};
 

@@ -26,7 +26,7 @@ impl Voice {
 }
 
 /// A duration in its two largest units: `3 h 12 min`, `2 d 4 h`.
-pub(super) fn duration(span: SignedDuration) -> String {
+pub fn duration(span: SignedDuration) -> String {
     let seconds = span.as_secs().max(0);
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     let pair = |large: i64, name: &str, small: i64, unit: &str| match small {
