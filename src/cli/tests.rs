@@ -20,8 +20,10 @@ use crate::{
     inbox::{
         Attempt, AttemptResult, Content, Dispatch, DispatchId, DispatchState, Receipt, ReceiptId, Source, Summary,
         account::{self, Account},
+        history,
         query::{DispatchRecord, EndpointStats, HandlerStats, Listed, Paused, ReceiptRecord, Stats},
     },
+    review::{Times, Way},
     secret::Secret,
     signature,
 };
@@ -343,4 +345,47 @@ fn sizes_read_well() {
         [0, 1_023, 1_024, 1_640, 5 << 20, (3 << 30) + (1 << 29)].map(size),
         ["0 B", "1023 B", "1.0 KiB", "1.6 KiB", "5.0 MiB", "3.5 GiB"]
     );
+}
+
+#[test]
+fn versions_are_listed_with_their_times() {
+    let told = |states: &[(&str, &str)]| {
+        let mut left = None;
+        let steps = (1..).zip(states).map(|(receipt, (state, time))| {
+            let time = time.parse().ok();
+            let previous_state = left.replace((*state).to_owned());
+            let (receipt, received_at) = (ReceiptId(receipt), "2026-11-21T08:30:00Z".parse().unwrap());
+            history::Step { receipt, state: (*state).to_owned(), previous_state, time, received_at, source: Source::Pushed }
+        });
+        steps.collect::<Vec<_>>()
+    };
+    let heard = |subject: &str, details: Option<&'static str>, steps| history::History {
+        first: ReceiptId(1),
+        endpoint: "my-app".into(),
+        kind: "appStoreVersionAppVersionStateUpdated".into(),
+        subject_id: subject.into(),
+        app: "my-app".into(),
+        details: details.map(Bytes::from),
+        steps,
+        is_cut: false,
+    };
+    let details = r#"{"app":{"id":"100","name":"Harbor"},"version":{"string":"2.3","platform":"IOS"},"build":{"number":"45"}}"#;
+    let reviewed = [
+        ("WAITING_FOR_REVIEW", "2026-11-19T08:00:00Z"),
+        ("IN_REVIEW", "2026-11-20T06:30:00Z"),
+        ("REJECTED", "2026-11-20T07:00:00Z"),
+    ];
+    let mut missed = told(&reviewed);
+    missed.remove(1);
+    let ways: Vec<Way> = [
+        heard("v3", Some(details), told(&reviewed[..1])),
+        heard("v2", Some(details), told(&reviewed)),
+        heard("v\u{1b}[31m1", None, missed),
+    ]
+    .iter()
+    .map(Way::of)
+    .collect();
+    let table = events::versions_table(&ways, "2026-11-19T10:00:00Z".parse().unwrap());
+    let rule = events::versions_rule(&EventKind::AppStoreVersionAppVersionStateUpdated, &Times::of(&ways));
+    insta::assert_snapshot!("events_versions", format!("{table}\n\n{rule}"));
 }

@@ -176,8 +176,9 @@ impl<'l> Inquiry<'l> {
                 self.gap("screenshot", Why::Unavailable);
                 continue;
             };
-            let name = format!("screenshot-{number}.{}", picture.ending);
-            let file = File { name: name.clone(), media_type: picture.media_type.to_owned(), size: picture.bytes.len() as u64 };
+            let name = format!("screenshot-{number}.{}", picture.format.ending());
+            let media_type = picture.format.media_type().to_owned();
+            let file = File { name: name.clone(), media_type, size: picture.bytes.len() as u64 };
             let places = self.found.details.feedback.as_mut().map(|feedback| &mut feedback.screenshots);
             if let Some(place) = places.and_then(|places| places.get_mut(number - 1)) {
                 place.file = Some(file);

@@ -9,6 +9,7 @@ mod reparse;
 mod replay;
 mod show;
 mod stats;
+mod versions;
 
 use super::{
     Setup,
@@ -22,6 +23,7 @@ pub(super) use self::{
     list::table as list_table,
     show::{document, words as show_words},
     stats::words as stats_words,
+    versions::{rule as versions_rule, table as versions_table},
 };
 
 /// Look at what is kept, and have it handled again
@@ -29,6 +31,7 @@ pub(super) use self::{
 pub(super) enum Command {
     List(list::Arguments),
     Show(show::Arguments),
+    Versions(versions::Arguments),
     Replay(replay::Arguments),
     Reparse(reparse::Arguments),
     Export(export::Arguments),
@@ -40,6 +43,7 @@ pub(super) async fn run(setup: &Setup<'_>, command: &Command) -> Outcome {
     match command {
         Command::List(arguments) => list::run(&loaded.config, &store, arguments).await,
         Command::Show(arguments) => show::run(&store, arguments).await,
+        Command::Versions(arguments) => versions::run(&store, arguments).await,
         Command::Replay(arguments) => replay::run(&loaded.config, &store, arguments).await,
         Command::Reparse(arguments) => reparse::run(&loaded, setup.registry, store, arguments).await,
         Command::Export(arguments) => export::run(&loaded.config, &store, arguments).await,

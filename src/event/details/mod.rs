@@ -7,10 +7,13 @@
 //! far as it is understood: a message must go out whether much is known or nothing.
 
 mod link;
+mod picture;
 pub mod sample;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use self::picture::PictureFormat;
 
 /// What Apple's API adds to an event.
 ///

@@ -112,7 +112,8 @@ pub(super) fn json(value: &impl serde::Serialize) -> Result<Response, Problem> {
 pub(super) async fn bound(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        // What strangers made has a narrower policy of its own.
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }

@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use axum::{
-    body::Body,
     extract::{Path, Request, State},
     response::Response,
 };
@@ -18,17 +17,26 @@ use super::{
     answer::{self, Problem},
     apple::{Planned, Registrations},
     ask::{self, Fields},
+    attachment,
     audit::Author,
     deed, openapi,
-    page::told,
+    page::{details_of, told},
 };
 use crate::{
-    inbox::{Dispatch, DispatchId, ReceiptId, query::HandlerStats},
+    inbox::{
+        Dispatch, DispatchId, ReceiptId,
+        history::HistoryFilter,
+        query::{HandlerStats, PageRequest},
+    },
+    review::{LAST, Times, Way},
     server::{error::Refused, refusals::Row},
 };
 
 type Shared = State<Arc<Desk>>;
 type Answer = Result<Response, Problem>;
+
+/// The most apps whose times are summed up: those with the newest versions.
+const MOST_APPS: usize = 50;
 
 /// How many hours are counted, if nothing is said, and at most.
 const HOURS: i64 = 48;
@@ -53,13 +61,24 @@ pub(super) async fn receipt(State(desk): Shared, Path(id): Path<String>) -> Answ
 pub(super) async fn body(State(desk): Shared, Path(id): Path<String>) -> Answer {
     let id = ReceiptId(number(&id)?);
     let record = desk.store.receipt(id).await?.ok_or_else(|| deed::no_receipt(id))?;
-    let mut response = Response::new(Body::from(record.body));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename=\"receipt-{id}.json\"")) {
-        headers.insert(header::CONTENT_DISPOSITION, disposition);
-    }
-    Ok(response)
+    Ok(attachment::saved(record.body, "application/octet-stream", &format!("receipt-{id}.json")))
+}
+
+/// A file that is kept with a receipt: a picture that a tester sent.
+pub(super) async fn file(State(desk): Shared, Path((id, name)): Path<(String, String)>) -> Answer {
+    let id = ReceiptId(number(&id)?);
+    let bytes = desk.store.file(id, &name).await?;
+    let bytes = bytes.ok_or_else(|| Problem::not_found(format!("receipt {id} has no file of this name")))?;
+    Ok(attachment::shown(bytes, &name))
+}
+
+/// The log of the crash that a receipt tells of.
+pub(super) async fn crash_log(State(desk): Shared, Path(id): Path<String>) -> Answer {
+    let id = ReceiptId(number(&id)?);
+    let record = desk.store.receipt(id).await?.ok_or_else(|| deed::no_receipt(id))?;
+    let log = details_of(&record).feedback.and_then(|feedback| feedback.crash_log);
+    let log = log.ok_or_else(|| Problem::not_found(format!("no log of a crash is kept with receipt {id}")))?;
+    Ok(attachment::saved(log.text.into(), "text/plain; charset=utf-8", &format!("crash-{id}.txt")))
 }
 
 #[derive(serde::Deserialize)]
@@ -140,6 +159,34 @@ pub(super) async fn resume(State(desk): Shared, Path(name): Path<String>, reques
 pub(super) async fn test(State(desk): Shared, Path(name): Path<String>, request: Request) -> Answer {
     deed::test(&desk, &name, &Author::of(&request)).await?;
     answer::json(&json!({ "tested": name }))
+}
+
+/// Versions or builds with the states they went through, the one that was heard of last first.
+pub(super) async fn versions(State(desk): Shared, request: Request) -> Answer {
+    let fields = Fields::of_query(&request);
+    let page = desk.store.histories(&ask::histories(&fields)?, ask::page(&fields)?).await?;
+    let items: Vec<Way> = page.items.iter().map(Way::of).collect();
+    answer::json(&json!({ "items": items, "next": page.next }))
+}
+
+/// How long review takes, by app.
+pub(super) async fn review_times(State(desk): Shared, request: Request) -> Answer {
+    let fields = Fields::of_query(&request);
+    fields.only(&["kind"])?;
+    let filter = ask::histories(&fields)?;
+    let mut items = Vec::new();
+    for app in desk.store.apps().await?.into_iter().take(MOST_APPS) {
+        let filter = HistoryFilter { app: Some(app.clone()), ..filter.clone() };
+        let page = desk.store.histories(&filter, PageRequest { before: None, limit: LAST }).await?;
+        let ways: Vec<Way> = page.items.iter().map(Way::of).collect();
+        if !ways.is_empty() {
+            let mut item = serde_json::to_value(Times::of(&ways))?;
+            item["app"] = app.into();
+            item["app_name"] = ways.iter().find_map(|way| way.app_name.clone()).into();
+            items.push(item);
+        }
+    }
+    answer::json(&json!({ "items": items }))
 }
 
 pub(super) async fn stats(State(desk): Shared) -> Answer {

@@ -15,6 +15,7 @@ use crate::{
     event::EventKind,
     inbox::{
         DispatchState, ReceiptId,
+        history::HistoryFilter,
         query::{PageRequest, ReceiptFilter},
     },
 };
@@ -91,6 +92,9 @@ pub(super) const OF_LISTS: &[&str] = &[
 /// Those of them that choose a part of what is kept already, and mean nothing for what is still to come.
 pub(super) const NOT_LIVE: &[&str] = &["text", "limit", "before"];
 
+/// The names that [`histories`] and [`page`] know.
+const OF_HISTORIES: &[&str] = &["app", "kind", "limit", "before"];
+
 /// Which receipts are asked for.
 pub(super) fn filter(fields: &Fields, now: Timestamp) -> Result<ReceiptFilter, Problem> {
     fields.only(OF_LISTS)?;
@@ -117,6 +121,13 @@ pub(super) fn filter(fields: &Fields, now: Timestamp) -> Result<ReceiptFilter, P
         handler: text("handler"),
         text: text("text"),
     })
+}
+
+/// Whose histories are asked for: those of versions for the App Store, if nothing is said.
+pub(super) fn histories(fields: &Fields) -> Result<HistoryFilter, Problem> {
+    fields.only(OF_HISTORIES)?;
+    let kind = fields.one("kind").map_or(EventKind::AppStoreVersionAppVersionStateUpdated, EventKind::from);
+    Ok(HistoryFilter { kind: kind.as_str().to_owned(), app: fields.one("app").map(|app| app.trim().to_owned()) })
 }
 
 /// Which part of the list.

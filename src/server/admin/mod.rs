@@ -10,6 +10,7 @@ mod answer;
 mod api;
 pub(super) mod apple;
 mod ask;
+mod attachment;
 mod audit;
 mod deed;
 mod live;
@@ -173,6 +174,7 @@ fn routes() -> Vec<Route> {
         Route { face: Face::Api, ..look("/events/live", live::events) },
         look("/events/{id}", page::event),
         change("/events/{id}/replay", page::replay),
+        look("/versions", page::versions),
         look("/handlers", page::handlers),
         change("/handlers/{name}/replay-dead", page::replay_dead),
         change("/handlers/{name}/pause", page::pause),
@@ -188,6 +190,8 @@ fn routes() -> Vec<Route> {
         look("/api/v1/receipts/live", live::receipts).told(openapi::LIVE),
         look("/api/v1/receipts/{id}", api::receipt).told(openapi::RECEIPT),
         look("/api/v1/receipts/{id}/body", api::body).told(openapi::BODY),
+        look("/api/v1/receipts/{id}/files/{name}", api::file).told(openapi::FILE),
+        look("/api/v1/receipts/{id}/crash-log", api::crash_log).told(openapi::CRASH_LOG),
         change("/api/v1/receipts/{id}/replay", api::replay).told(openapi::REPLAY),
         look("/api/v1/dispatches", api::dispatches).told(openapi::DISPATCHES),
         change("/api/v1/dispatches/{id}/skip", api::skip).told(openapi::SKIP),
@@ -196,6 +200,8 @@ fn routes() -> Vec<Route> {
         change("/api/v1/handlers/{name}/pause", api::pause).told(openapi::PAUSE),
         change("/api/v1/handlers/{name}/resume", api::resume).told(openapi::RESUME),
         change("/api/v1/handlers/{name}/test", api::test).told(openapi::TEST),
+        look("/api/v1/versions", api::versions).told(openapi::VERSIONS),
+        look("/api/v1/review-times", api::review_times).told(openapi::REVIEW_TIMES),
         look("/api/v1/stats", api::stats).told(openapi::STATS),
         look("/api/v1/hours", api::hours).told(openapi::HOURS),
         look("/api/v1/accounts", api::accounts).told(openapi::ACCOUNTS),

@@ -75,6 +75,9 @@ pub(super) const LIVE: Operation = Operation {
 pub(super) const RECEIPT: Operation =
     about("showReceipt", "Shows one receipt with its words, its dispatches and their attempts.", None, Some("ReceiptRecord"));
 pub(super) const BODY: Operation = about("downloadBody", "The bytes of a receipt, exactly as they came.", None, None);
+pub(super) const FILE: Operation =
+    about("downloadFile", "A picture that is kept with a receipt: the names are in its `details`.", None, None);
+pub(super) const CRASH_LOG: Operation = about("downloadCrashLog", "The log of the crash that a receipt tells of.", None, None);
 pub(super) const REPLAY: Operation = about(
     "replayReceipt",
     "Has a receipt handled again, by one handler or by those it was owed to.",
@@ -113,6 +116,29 @@ pub(super) const TEST: Operation = about(
     None,
     Some("HandlerTested"),
 );
+const HISTORY_KIND: Parameter = parameter(
+    "kind",
+    "Text",
+    "Of which events tell, in either of Apple's spellings; versions for the App Store if nothing is said.",
+);
+pub(super) const VERSIONS: Operation = Operation {
+    query: &[
+        parameter("app", "Text", "Of this app: Apple's id of it, or the endpoint's name as long as that is not known."),
+        HISTORY_KIND,
+        parameter("limit", "Limit", "The most to return."),
+        parameter("before", "Number", "Only what was heard of before this one: the `next` of the page before."),
+    ],
+    ..about("listVersions", "Lists versions with the states they went through, the one heard of last first.", None, Some("WayPage"))
+};
+pub(super) const REVIEW_TIMES: Operation = Operation {
+    query: &[HISTORY_KIND],
+    ..about(
+        "showReviewTimes",
+        "Shows by app how long a round of review takes: medians over the newest 20 versions, in seconds.",
+        None,
+        Some("TimesList"),
+    )
+};
 pub(super) const STATS: Operation = about("showStats", "Counts what is kept.", None, Some("Stats"));
 pub(super) const HOURS: Operation = Operation {
     query: &[parameter("last", "Number", "How many hours to look back; 48 if nothing is said.")],

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{
     alarm::IN_A_ROW,
-    ring::{MOST_ROWS, MOST_SOURCES},
+    latest::{MOST_ROWS, MOST_SOURCES},
     *,
 };
 use crate::signature::Refusal;

@@ -6,13 +6,17 @@ use axum::{
 };
 use serde::Serialize;
 use serde_json::json;
+use url::form_urlencoded;
 
 use super::{
     Answer, Frame, Shared, after, render,
     view::{Moment, Standing, is_unparsed},
 };
 use crate::{
-    event::Details,
+    event::{
+        Details,
+        details::{CrashLog, Feedback, File, PictureFormat, Screenshot},
+    },
     handler::message::{Message, Told, clean, text::clean_lines, words_of},
     inbox::{
         Attempt, Content, DispatchId, ReceiptId, Source, StoreError,
@@ -23,6 +27,30 @@ use crate::{
 
 /// The most bytes of a body that are shown; the rest can be downloaded.
 const SHOWN: usize = 64 << 10;
+
+/// The most letters of a crash log that are shown: all that crashed, and the rest can be downloaded.
+const SHOWN_OF_LOG: usize = 32 << 10;
+
+/// A picture that a tester sent.
+#[derive(Debug, Serialize)]
+struct Shot {
+    number: usize,
+    /// Where our copy is; none if none could be had.
+    address: Option<String>,
+    /// Whether every browser shows it.
+    can_be_shown: bool,
+    width: Option<u32>,
+    height: Option<u32>,
+}
+
+/// The log of a crash.
+#[derive(Debug, Serialize)]
+struct CrashLogView {
+    text: String,
+    is_cut: bool,
+    /// Whether we have not got all of it either.
+    is_incomplete: bool,
+}
 
 #[derive(Debug, Serialize)]
 struct DispatchView {
@@ -57,6 +85,7 @@ pub(in super::super) async fn event(State(desk): Shared, Path(id): Path<String>,
         }
         Content::Unparsed { .. } => (Vec::new(), None),
     };
+    let feedback = details_of(&record).feedback.unwrap_or_default();
     let shown = &record.body[..record.body.len().min(SHOWN)];
     render(
         "event.html",
@@ -73,6 +102,8 @@ pub(in super::super) async fn event(State(desk): Shared, Path(id): Path<String>,
             "lines": lines(&record),
             "can_replay": dispatches.iter().any(|dispatch| dispatch.can_replay),
             "dispatches": dispatches,
+            "shots": shots(id, &feedback),
+            "crash_log": feedback.crash_log.as_ref().map(CrashLogView::of),
             "raw": indented(&String::from_utf8_lossy(shown)),
             "is_cut": record.body.len() > SHOWN,
         }),
@@ -112,8 +143,30 @@ pub(in super::super) async fn told(desk: &Desk, record: &ReceiptRecord) -> Resul
 }
 
 /// What is known besides, as far as this version understands it.
-fn details_of(record: &ReceiptRecord) -> Details {
+pub(in super::super) fn details_of(record: &ReceiptRecord) -> Details {
     record.details.as_ref().and_then(|details| serde_json::from_slice(details).ok()).unwrap_or_default()
+}
+
+fn shots(id: ReceiptId, feedback: &Feedback) -> Vec<Shot> {
+    let address = |file: &File| {
+        let name: String = form_urlencoded::byte_serialize(file.name.as_bytes()).collect();
+        format!("/api/v1/receipts/{id}/files/{name}")
+    };
+    let shot = |(number, shot): (usize, &Screenshot)| Shot {
+        number,
+        address: shot.file.as_ref().map(address),
+        can_be_shown: shot.file.as_ref().is_some_and(|file| file.media_type != PictureFormat::Heic.media_type()),
+        width: shot.width,
+        height: shot.height,
+    };
+    (1..).zip(&feedback.screenshots).map(shot).collect()
+}
+
+impl CrashLogView {
+    fn of(log: &CrashLog) -> Self {
+        let shown: String = log.text.chars().take(SHOWN_OF_LOG).collect();
+        Self { is_cut: shown.len() < log.text.len(), text: clean_lines(&shown), is_incomplete: log.is_cut }
+    }
 }
 
 impl DispatchView {

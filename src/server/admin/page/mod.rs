@@ -10,6 +10,8 @@ mod events;
 mod handlers;
 mod overview;
 mod refused;
+mod timeline;
+mod versions;
 mod view;
 
 use std::sync::{Arc, LazyLock};
@@ -25,11 +27,12 @@ use serde_json::{Value, json};
 use self::view::Row;
 pub(super) use self::{
     apple::{apple, ping, redeliver},
-    event::{event, replay, skip, told},
+    event::{details_of, event, replay, skip, told},
     events::events,
     handlers::{handlers, pause, replay_dead, resume, test},
     overview::overview,
     refused::refused,
+    versions::versions,
 };
 use super::{
     Desk,
@@ -52,6 +55,8 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("chart.html", include_str!("templates/chart.html")),
     ("events.html", include_str!("templates/events.html")),
     ("event.html", include_str!("templates/event.html")),
+    ("versions.html", include_str!("templates/versions.html")),
+    ("timeline.html", include_str!("templates/timeline.html")),
     ("handlers.html", include_str!("templates/handlers.html")),
     ("apple.html", include_str!("templates/apple.html")),
     ("refused.html", include_str!("templates/refused.html")),

@@ -5,6 +5,7 @@ mod apple;
 mod audit;
 mod login;
 mod page;
+mod versions;
 
 use std::time::Duration;
 

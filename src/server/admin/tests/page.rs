@@ -3,7 +3,7 @@
 use super::*;
 
 /// The text of a page as people read it: without tags, with blanks in one.
-fn words(html: &str) -> String {
+pub(super) fn words(html: &str) -> String {
     let body = html.split_once("<main").unwrap().1;
     let mut text = String::new();
     let mut in_tag = true;
@@ -59,6 +59,7 @@ async fn an_empty_view_says_what_to_do_next() {
     for (name, path) in [
         ("empty_overview", "/"),
         ("empty_events", "/events"),
+        ("empty_versions", "/versions"),
         ("empty_search", "/events?handler=ci"),
         ("empty_handlers", "/handlers"),
         ("empty_apple", "/apple"),
@@ -187,7 +188,8 @@ async fn nothing_from_elsewhere_becomes_markup() {
     }
 }
 
-const VIEWS: [&str; 7] = ["/", "/events", "/events/1", "/events/2", "/handlers", "/apple", "/refused"];
+const VIEWS: [&str; 10] =
+    ["/", "/events", "/events/1", "/events/2", "/events/4", "/versions", "/versions?app=x", "/handlers", "/apple", "/refused"];
 
 /// The same receipts, with a text in every place that somebody else can fill.
 async fn fill(bench: &Bench, text: &str) {
@@ -199,6 +201,25 @@ async fn fill(bench: &Bench, text: &str) {
     let strange = sample::of(&EventKind::from(text)).id("unknown kind");
     bench.keep(&strange, &["ci"]).await;
     bench.finish("ci", dead(text)).await;
+    let crash = sample::of(&EventKind::BetaFeedbackCrashSubmissionCreated).id("crash").set("attributes.more", text.into());
+    let crash = bench.keep(&crash, &[]).await;
+    let build = sample::of(&EventKind::BuildUploadStateUpdated).id("build").subject_id(text).state(text);
+    let build = bench.keep(&build, &[]).await;
+    let details = serde_json::json!({
+        "app": { "id": text, "name": text },
+        "version": { "string": text, "platform": text },
+        "build": { "number": text, "version": text, "platform": text, "errors": [{ "code": text, "description": text }] },
+        "feedback": {
+            "comment": text,
+            "device_model": text,
+            "screenshots": [{ "file": { "name": text, "media_type": text } }, { "file": { "name": text, "media_type": "image/heic" } }, {}],
+            "crash_log": { "text": text, "is_cut": true },
+        },
+        "link": text,
+    });
+    for id in [ReceiptId(1), build, crash] {
+        assert!(bench.store.keep_details(id, details.to_string().into(), Vec::new()).await.unwrap());
+    }
     let retry = Verdict::Retry { due_at: bench.clock.now(), result: AttemptResult::Failed, error: text.to_owned() };
     bench.finish("chat", retry).await;
     let failed = crate::inbox::account::Pass::Failed { error: text.to_owned() };
@@ -212,7 +233,16 @@ async fn what_a_person_types_is_shown_as_typed() {
     let bench = Bench::new();
     for payload in payloads() {
         let typed: String = url::form_urlencoded::byte_serialize(payload.as_bytes()).collect();
-        for path in ["/events?state=", "/events?subject=", "/events?unknown=", "/events?since=", "/handlers?did=", "/events/"] {
+        for path in [
+            "/events?state=",
+            "/events?subject=",
+            "/events?unknown=",
+            "/events?since=",
+            "/handlers?did=",
+            "/events/",
+            "/versions?app=",
+            "/versions?before=",
+        ] {
             let html = bench.get(&format!("{path}{typed}")).await.text;
             assert!(!stands_in(&html, &payload), "{path}{typed}");
         }
