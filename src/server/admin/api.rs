@@ -8,7 +8,7 @@ use axum::{
     extract::{Path, Request, State},
     response::Response,
 };
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
