@@ -111,9 +111,14 @@ pub(super) fn json(value: &impl serde::Serialize) -> Result<Response, Problem> {
 /// Gives every answer the headers that bound what a browser does with it.
 pub(super) async fn bound(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    // What strangers made has a narrower policy of its own.
+    let narrower = headers.remove(header::CONTENT_SECURITY_POLICY);
     for (name, value) in HEADERS {
-        // What strangers made has a narrower policy of its own.
-        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Some(narrower) = narrower {
+        headers.insert(header::CONTENT_SECURITY_POLICY, narrower);
     }
     response
 }
