@@ -105,7 +105,7 @@ impl Refusals {
     pub(super) fn totals(&self) -> Vec<Total> {
         let mut totals = BTreeMap::<_, u64>::new();
         for record in self.records().values().chain([&self.nowhere]) {
-            record.rings().iter().for_each(|(reason, ring)| *totals.entry(*reason).or_default() += ring.total());
+            record.rings().iter().for_each(|(reason, latest)| *totals.entry(*reason).or_default() += latest.total());
         }
         let mut totals: Vec<_> = totals.into_iter().map(|(reason, count)| Total { reason, count }).collect();
         totals.sort_by_key(|total| std::cmp::Reverse(total.count));
@@ -144,7 +144,7 @@ impl Record {
 
     fn rows(&self) -> Vec<Row> {
         let endpoint = (*self.endpoint != *NO_ENDPOINT).then_some(&self.endpoint);
-        self.rings().iter().flat_map(|(reason, ring)| ring.rows(endpoint, reason)).collect()
+        self.rings().iter().flat_map(|(reason, latest)| latest.rows(endpoint, reason)).collect()
     }
 
     fn rings(&self) -> MutexGuard<'_, BTreeMap<&'static str, Ring>> {
