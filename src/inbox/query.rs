@@ -4,6 +4,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{Attempt, Content, Dispatch, DispatchState, Receipt, ReceiptId};
+use crate::event::Details;
 
 /// Which receipts to list. Empty means all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub struct ReceiptFilter {
     pub dispatch: Option<DispatchState>,
     /// With a dispatch to this handler (and, if both are given, in that state).
     pub handler: Option<String>,
+    /// About the app with this id or bundle id, as far as details tell. What goes for [`text`](Self::text) goes for this.
+    pub app: Option<String>,
     /// With this text in an id, the kind, the state or what is known besides of what it is about; in ASCII, case does not count.
     ///
     /// For this every receipt is looked into, so one page looks only so far back: it may be short, or empty, and yet have a
@@ -54,6 +57,10 @@ impl ReceiptFilter {
             let mut words = words.into_iter().flatten().flatten().map(|word| word.to_ascii_lowercase()).chain(details);
             words.any(|word| word.contains(&text.to_ascii_lowercase()))
         };
+        let is_about = |asked: &String| {
+            let app = details.and_then(Details::read).and_then(|details| details.app);
+            app.is_some_and(|app| app.id == *asked || app.bundle_id.as_ref() == Some(asked))
+        };
         is(&self.endpoint, Some(&receipt.endpoint))
             && (self.kinds.is_empty() || event.is_some_and(|event| self.kinds.contains(&event.kind)))
             && is(&self.event_id, event.map(|event| &event.event_id))
@@ -61,9 +68,15 @@ impl ReceiptFilter {
             && is(&self.state, event.and_then(|event| event.state.as_ref()))
             && self.since.is_none_or(|since| receipt.received_at >= since)
             && self.until.is_none_or(|until| receipt.received_at < until)
+            && self.app.as_ref().is_none_or(is_about)
             && self.text.as_ref().is_none_or(says)
             && (!self.unparsed || event.is_none())
             && ((self.dispatch.is_none() && self.handler.is_none()) || dispatches.iter().any(dispatched))
+    }
+
+    /// Whether every receipt must be looked into, so that a page looks only so far back.
+    pub fn looks_into_receipts(&self) -> bool {
+        self.app.is_some() || self.text.is_some()
     }
 }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
-    Accepted, Arrival, Claim, Claimed, Content, DispatchId, Finish, Identity, Owed, ReceiptId, Store, StoreError, Unread,
+    Accepted, Arrival, Attempt, Claim, Claimed, Content, DispatchId, Finish, Identity, Owed, ReceiptId, Store, StoreError, Unread,
     account::{Account, Entry, Pass},
     history::{HistoryFilter, HistoryPage},
     query::{Hour, Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
@@ -235,6 +235,10 @@ impl<W: Wrapper> Store for W {
 
     async fn hours(&self, since: Timestamp) -> Result<Vec<Hour>, StoreError> {
         self.inner().hours(since).await
+    }
+
+    async fn attempts(&self, since: Timestamp, limit: usize) -> Result<Vec<(String, Attempt)>, StoreError> {
+        self.inner().attempts(since, limit).await
     }
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {

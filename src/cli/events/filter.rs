@@ -27,6 +27,9 @@ pub(in crate::cli) struct Filter {
     /// About the subject with this id
     #[arg(long, value_name = "ID")]
     subject: Option<String>,
+    /// About the app with this id or bundle id, as far as Apple told
+    #[arg(long, value_name = "ID")]
+    app: Option<String>,
     /// With this text in an id, the kind, the state or what Apple told of it: an app's name, a version, a tester's words
     #[arg(long)]
     text: Option<String>,
@@ -70,6 +73,7 @@ impl Filter {
             unparsed: self.unparsed,
             dispatch: self.dispatch,
             handler: self.handler.clone(),
+            app: self.app.clone(),
             text: self.text.clone(),
         })
     }

@@ -18,8 +18,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::state::{State, is_unparsed};
 use super::{
-    Accepted, Arrival, Claim, Claimed, Content, DispatchId, DispatchState, Finish, Identity, Owed, Receipt, ReceiptId, Store,
-    StoreError, Unread,
+    Accepted, Arrival, Attempt, Claim, Claimed, Content, DispatchId, DispatchState, Finish, Identity, Owed, Receipt, ReceiptId,
+    Store, StoreError, Unread,
     account::{Account, Entry, Pass},
     history::{HistoryFilter, HistoryPage},
     query::{DispatchRecord, Hour, Listed, Page, PageRequest, Paused, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
@@ -185,6 +185,14 @@ impl Store for Memory {
 
     async fn stats(&self, _now: Timestamp) -> Result<Stats, StoreError> {
         Ok(self.state()?.stats())
+    }
+
+    async fn attempts(&self, since: Timestamp, limit: usize) -> Result<Vec<(String, Attempt)>, StoreError> {
+        let state = self.state()?;
+        let newest_first = state.dispatches.values().rev();
+        let attempts =
+            newest_first.flat_map(|owing| owing.history.iter().rev().map(|attempt| (owing.handler.to_string(), attempt.clone())));
+        Ok(attempts.take(limit).filter(|(_, attempt)| attempt.started_at >= since).collect())
     }
 
     async fn hours(&self, since: Timestamp) -> Result<Vec<Hour>, StoreError> {

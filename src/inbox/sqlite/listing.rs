@@ -2,7 +2,7 @@
 //!
 //! The table of receipts is narrow, so a list walks it from the newest down and stops when the page is full. What is rare would make
 //! that a long walk, so three filters are looked up first: times, receipts that are not an event, and states that few dispatches are in.
-//! What the counts know to be nowhere is not looked for at all. A text could be anywhere; a page looks for it only so far back, and
+//! What the counts know to be nowhere is not looked for at all. A text or an app could be anywhere; a page looks for it only so far back, and
 //! says where to go on.
 
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ use super::{
     reading::{FEW, count, dispatches_of},
 };
 
-/// How many receipts one page looks into for a text.
+/// How many receipts one page looks into for an app or a text.
 const LOOKED_INTO: i64 = 10_000;
 
 /// See [`super::super::Store::receipts`].
@@ -65,7 +65,7 @@ fn listed(connection: &Connection, id: i64) -> Result<Listed> {
 struct Conditions {
     sql: Vec<&'static str>,
     values: Vec<Box<dyn ToSql>>,
-    /// The number down to which a text is looked for; none if no text is.
+    /// The number down to which receipts are looked into; none if they need not be.
     looked_to: Option<i64>,
 }
 
@@ -103,8 +103,14 @@ impl Conditions {
             conditions
                 .add("r.id <= (SELECT max(id) FROM receipt INDEXED BY receipt_received WHERE received_at < ?)", micros(until));
         }
+        if filter.looks_into_receipts() {
+            conditions.look_into(connection, before)?;
+        }
+        if let Some(app) = &filter.app {
+            conditions.app(app);
+        }
         if let Some(text) = &filter.text {
-            conditions.text(connection, text, before)?;
+            conditions.text(text);
         }
         if filter.unparsed {
             conditions.sql.push("r.reason IS NOT NULL");
@@ -126,19 +132,29 @@ impl Conditions {
         self.values.push(Box::new(value));
     }
 
-    fn text(&mut self, connection: &Connection, text: &str, before: Option<ReceiptId>) -> Result<()> {
-        const ANYWHERE: &str = "(instr(lower(r.event_id), ?) OR instr(lower(r.subject_id), ?) \
-             OR r.kind IN (SELECT id FROM name WHERE instr(lower(name), ?)) OR r.state IN (SELECT id FROM name WHERE instr(lower(name), ?)) \
-             OR EXISTS (SELECT 1 FROM details d WHERE d.receipt = r.id AND instr(lower(CAST(d.json AS TEXT)), ?)))";
+    /// Limits the walk: what follows looks into every receipt.
+    fn look_into(&mut self, connection: &Connection, before: Option<ReceiptId>) -> Result<()> {
         let newest: i64 = connection.query_row("SELECT coalesce(max(id), 0) FROM receipt", [], |row| row.get(0))?;
         let begin = before.map_or(i64::MAX, |before| before.0).min(newest.saturating_add(1));
         let looked_to = begin.saturating_sub(LOOKED_INTO);
         self.add("r.id >= ?", looked_to);
         self.looked_to = Some(looked_to);
+        Ok(())
+    }
+
+    fn app(&mut self, app: &str) {
+        const TOLD: &str = "EXISTS (SELECT 1 FROM (SELECT CAST(json AS TEXT) AS told FROM details WHERE receipt = r.id) WHERE json_valid(told) \
+             AND ? IN (told ->> '$.app.id', told ->> '$.app.bundle_id'))";
+        self.add(TOLD, app.to_owned());
+    }
+
+    fn text(&mut self, text: &str) {
+        const ANYWHERE: &str = "(instr(lower(r.event_id), ?) OR instr(lower(r.subject_id), ?) \
+             OR r.kind IN (SELECT id FROM name WHERE instr(lower(name), ?)) OR r.state IN (SELECT id FROM name WHERE instr(lower(name), ?)) \
+             OR EXISTS (SELECT 1 FROM details d WHERE d.receipt = r.id AND instr(lower(CAST(d.json AS TEXT)), ?)))";
         self.sql.push(ANYWHERE);
         let text = text.to_ascii_lowercase();
         self.values.extend(std::iter::repeat_with(|| Box::new(text.clone()) as Box<dyn ToSql>).take(ANYWHERE.matches('?').count()));
-        Ok(())
     }
 
     /// `false` if none of the kinds was ever heard of.

@@ -47,7 +47,7 @@ use jiff::Timestamp;
 
 use self::{checkpoint::Checkpoints, disk::Disk, ledger::Ledger, reading::Readers, schema::Age, writer::Writer};
 use super::{
-    Accepted, Arrival, Claim, Claimed, Content, DispatchId, Finish, Identity, Owed, ReceiptId, Store, StoreError, Unread,
+    Accepted, Arrival, Attempt, Claim, Claimed, Content, DispatchId, Finish, Identity, Owed, ReceiptId, Store, StoreError, Unread,
     account::{Account, Entry, Pass},
     history::{HistoryFilter, HistoryPage, app_of},
     query::{Hour, Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
@@ -276,6 +276,10 @@ impl Store for Sqlite {
 
     async fn hours(&self, since: Timestamp) -> Result<Vec<Hour>, StoreError> {
         self.readers.read(move |connection| listing::hours(connection, since)).await
+    }
+
+    async fn attempts(&self, since: Timestamp, limit: usize) -> Result<Vec<(String, Attempt)>, StoreError> {
+        self.readers.read(move |connection| reading::attempts(connection, since, limit)).await
     }
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tokio::sync::Semaphore;
 
 use super::{
@@ -153,16 +153,31 @@ pub(super) fn dispatches_of(connection: &Connection, receipt: ReceiptId) -> rusq
 fn history_of(connection: &Connection, dispatch: DispatchId) -> rusqlite::Result<Vec<Attempt>> {
     connection
         .prepare_cached("SELECT number, started_at, took, result, error FROM attempt WHERE dispatch = ?1 ORDER BY token")?
-        .query_map([dispatch.0], |row| {
-            Ok(Attempt {
-                number: row.get(0)?,
-                started_at: column::time(row, 1)?,
-                took: column::duration(row, 2)?,
-                result: column::attempt_result(row, 3)?,
-                error: row.get(4)?,
-            })
-        })?
+        .query_map([dispatch.0], attempt)?
         .collect()
+}
+
+/// See [`super::super::Store::attempts`].
+pub(super) fn attempts(connection: &Connection, since: Timestamp, limit: usize) -> rusqlite::Result<Vec<(String, Attempt)>> {
+    connection
+        .prepare_cached(
+            "SELECT a.number, a.started_at, a.took, a.result, a.error, n.name \
+             FROM (SELECT * FROM attempt ORDER BY dispatch DESC, token DESC LIMIT ?2) a \
+             JOIN dispatch d ON d.id = a.dispatch JOIN name n ON n.id = d.handler \
+             WHERE a.started_at >= ?1 ORDER BY a.dispatch DESC, a.token DESC",
+        )?
+        .query_map(params![column::micros(since), count(limit)], |row| Ok((row.get(5)?, attempt(row)?)))?
+        .collect()
+}
+
+fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
+    Ok(Attempt {
+        number: row.get(0)?,
+        started_at: column::time(row, 1)?,
+        took: column::duration(row, 2)?,
+        result: column::attempt_result(row, 3)?,
+        error: row.get(4)?,
+    })
 }
 
 /// See [`super::super::Store::unparsed`].

@@ -85,12 +85,12 @@ impl Fields {
 
 /// The names that [`filter`] and [`page`] know.
 pub(super) const OF_LISTS: &[&str] = &[
-    "endpoint", "kind", "event_id", "subject", "text", "state", "since", "until", "unparsed", "dispatch", "handler", "limit",
-    "before",
+    "endpoint", "kind", "event_id", "subject", "app", "text", "state", "since", "until", "unparsed", "dispatch", "handler",
+    "limit", "before",
 ];
 
 /// Those of them that choose a part of what is kept already, and mean nothing for what is still to come.
-pub(super) const NOT_LIVE: &[&str] = &["text", "limit", "before"];
+pub(super) const NOT_LIVE: &[&str] = &["app", "text", "limit", "before"];
 
 /// The names that [`histories`] and [`page`] know.
 const OF_HISTORIES: &[&str] = &["app", "kind", "limit", "before"];
@@ -119,6 +119,7 @@ pub(super) fn filter(fields: &Fields, now: Timestamp) -> Result<ReceiptFilter, P
         unparsed: fields.read("unparsed", "`true` or `false`")?.unwrap_or_default(),
         dispatch: dispatch.transpose()?,
         handler: text("handler"),
+        app: text("app"),
         text: text("text"),
     })
 }

@@ -16,6 +16,7 @@ mod deed;
 mod live;
 mod openapi;
 mod page;
+mod recent;
 mod session;
 pub(super) mod trial;
 

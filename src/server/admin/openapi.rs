@@ -47,6 +47,11 @@ pub(super) const RECEIPTS: Operation = Operation {
         parameter("event_id", "Text", "With this event id."),
         parameter("subject", "Text", "About the subject with this id."),
         parameter(
+            "app",
+            "Text",
+            "About the app with this id or bundle id, as far as details tell. Such a page looks only so far back: it may be short, or empty, and yet have a `next`.",
+        ),
+        parameter(
             "text",
             "Text",
             "With this text in an id, the kind, the state or the details. Such a page looks only so far back: it may be short, or empty, and yet have a `next`.",

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use asc_webhooks::{
     event::{Event, EventKind, sample},
     inbox::{
-        Accepted, Arrival, Content, Dispatch, DispatchState, Identity, ReceiptId, Received, Source, Store, Unread, Verdict,
+        Accepted, Arrival, AttemptResult, Content, Dispatch, DispatchState, Identity, ReceiptId, Received, Source, Store, Unread,
+        Verdict,
         query::{EndpointStats, HandlerStats, PageRequest, Purged, ReceiptFilter, Replay, Stats},
         secrets::{KeptSecret, SecretState, SecretsReader},
     },
@@ -18,6 +19,7 @@ use super::{Letter, accept, arrival, at, claim, dead, finish, kept_by_every_stor
 
 kept_by_every_store! {
     receipts_are_counted_by_the_hour
+    attempts_are_told_with_their_handlers_newest_receipt_first
     an_arrival_is_kept_as_it_came
     what_nobody_signed_says_so_for_good
     the_same_event_is_known
@@ -182,7 +184,16 @@ async fn each_filter_finds_its_own(store: Arc<dyn Store>) {
     accept(&*store, &Letter { state: "REJECTED", received_at: 1_200, ..Letter::new(3) }).await;
     accept(&*store, &Letter { kind: "somethingNew", received_at: 1_300, owed: vec![("chat", false)], ..Letter::new(4) }).await;
     new_receipt(store.accept(arrival("app", "no event", &[("log", false)], 1_400)).await.unwrap());
-    assert!(store.keep_details(ReceiptId(1), br#"{"app":{"name":"My App"}}"#.to_vec().into(), Vec::new()).await.unwrap());
+    assert!(
+        store
+            .keep_details(
+                ReceiptId(1),
+                br#"{"app":{"id":"100","name":"My App","bundle_id":"com.example.harbor"}}"#.to_vec().into(),
+                Vec::new()
+            )
+            .await
+            .unwrap()
+    );
     let claimed = claim(&*store, "log", 2, 1_100).await;
     assert!(finish(&*store, claimed[0].lease, Verdict::Done).await);
     assert!(finish(&*store, claimed[1].lease, dead()).await);
@@ -204,6 +215,9 @@ async fn each_filter_finds_its_own(store: Arc<dyn Store>) {
         (ReceiptFilter { text: some("rejec"), ..all.clone() }, vec![3]),
         (ReceiptFilter { text: some("thingnew"), ..all.clone() }, vec![4]),
         (ReceiptFilter { text: some("my app"), ..all.clone() }, vec![1]),
+        (ReceiptFilter { app: some("100"), ..all.clone() }, vec![1]),
+        (ReceiptFilter { app: some("com.example.harbor"), ..all.clone() }, vec![1]),
+        (ReceiptFilter { app: some("10"), ..all.clone() }, vec![]),
         (ReceiptFilter { text: some("100%"), ..all.clone() }, vec![]),
         (ReceiptFilter { text: some("_"), ..all.clone() }, vec![4, 2, 1]),
         (ReceiptFilter { text: some("app"), endpoint: some("other"), ..all.clone() }, vec![2]),
@@ -409,6 +423,28 @@ async fn servers_that_are_heard_of_are_remembered_for_an_hour(store: Arc<dyn Sto
     assert_eq!(store.secrets().await.unwrap().readers, [reader("a", 1, 200), reader("b", 2, 300)]);
     store.note_secrets_reader(reader("c", 2, 3_801)).await.unwrap();
     assert_eq!(store.secrets().await.unwrap().readers, [reader("b", 2, 300), reader("c", 2, 3_801)]);
+}
+
+async fn attempts_are_told_with_their_handlers_newest_receipt_first(store: Arc<dyn Store>) {
+    for number in 1..=2 {
+        accept(&*store, &Letter { owed: vec![("log", false), ("chat", false)], ..Letter::new(number) }).await;
+    }
+    let again = || Verdict::Retry { due_at: at(1_500), result: AttemptResult::Failed, error: "busy".into() };
+    for (handler, verdict) in [("log", Verdict::Done), ("chat", again()), ("chat", dead())] {
+        for claimed in claim(&*store, handler, 2, 5_000).await {
+            assert!(finish(&*store, claimed.lease, verdict.clone()).await);
+        }
+    }
+    let told = async |since, limit| {
+        let attempts = store.attempts(at(since), limit).await.unwrap();
+        attempts.into_iter().map(|(handler, attempt)| (handler, attempt.number, attempt.result)).collect::<Vec<_>>()
+    };
+    let of_one = [("chat", 2, AttemptResult::Rejected), ("chat", 1, AttemptResult::Failed), ("log", 1, AttemptResult::Ok)];
+    let expected: Vec<_> =
+        of_one.iter().chain(&of_one).map(|&(handler, number, result)| (handler.to_owned(), number, result)).collect();
+    assert_eq!(told(2_000, 100).await, expected);
+    assert_eq!(told(2_000, 4).await, expected[..4]);
+    assert_eq!(told(2_001, 100).await, []);
 }
 
 async fn receipts_are_counted_by_the_hour(store: Arc<dyn Store>) {

@@ -19,7 +19,8 @@ pub(in super::super) async fn events(State(desk): Shared, request: Request) -> A
     let filter = ask::filter(&fields, desk.clock.now())?;
     let asked = ask::page(&fields)?;
     // What is new belongs on the first page only, and a search is for what there is.
-    let live = (asked.before.is_none() && filter.text.is_none()).then(|| link("/events/live", &fields.without(NOT_LIVE), ""));
+    let live =
+        (asked.before.is_none() && !filter.looks_into_receipts()).then(|| link("/events/live", &fields.without(NOT_LIVE), ""));
     let page = desk.store.receipts(&filter, asked).await?;
     let known = desk.known.load_full();
     let chosen = |name: &str| fields.one(name).unwrap_or_default().to_owned();
@@ -33,7 +34,7 @@ pub(in super::super) async fn events(State(desk): Shared, request: Request) -> A
             "live": live,
             "most": asked.limit,
             "is_later_page": fields.one("before").is_some(),
-            "looked_to": filter.text.is_some().then_some(page.next).flatten().filter(|_| page.items.is_empty()),
+            "looked_to": filter.looks_into_receipts().then_some(page.next).flatten().filter(|_| page.items.is_empty()),
             "next": page.next.map(|next| link("/events", &fields, &next.to_string())),
             "newest": link("/events", &fields, ""),
             "endpoints": &known.endpoints,
@@ -45,6 +46,7 @@ pub(in super::super) async fn events(State(desk): Shared, request: Request) -> A
                 "kind": filter.kinds.first().cloned().unwrap_or_default(),
                 "state": chosen("state"),
                 "subject": chosen("subject"),
+                "app": chosen("app"),
                 "text": chosen("text"),
                 "since": chosen("since"),
                 "dispatch": chosen("dispatch"),

@@ -1,6 +1,6 @@
 //! Handlers: how each stands, failing ones first, with what they said last.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, time::Duration};
 
 use axum::extract::{Path, Request, State};
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ use crate::{
         DispatchState, StoreError,
         query::{HandlerStats, PageRequest, ReceiptFilter, Stats},
     },
-    server::admin::{Desk, ask::fields_of, audit::Author, deed},
+    server::admin::{Desk, ask::fields_of, audit::Author, deed, recent::Recent},
 };
 
 /// How many dead dispatches of a handler are shown with what went wrong.
@@ -50,7 +50,31 @@ struct Pause {
 #[derive(Debug, Serialize)]
 struct Failing {
     tally: Tally,
+    last_hour: Option<LastHour>,
     errors: Vec<Gone>,
+}
+
+/// What was tried in the last hour, in words.
+#[derive(Debug, Serialize)]
+struct LastHour {
+    attempts: String,
+    failed: String,
+    has_failed: bool,
+    median: String,
+    longest: String,
+}
+
+impl LastHour {
+    fn of(recent: &Recent) -> Self {
+        let in_words = |took: Option<Duration>| took.map(|took| format!("{:.3} s", took.as_secs_f64())).unwrap_or_default();
+        Self {
+            attempts: format!("{}{}", grouped(recent.attempts), if recent.is_cut { " or more" } else { "" }),
+            failed: grouped(recent.failed),
+            has_failed: recent.failed > 0,
+            median: in_words(recent.median),
+            longest: in_words(recent.longest),
+        }
+    }
 }
 
 /// A dead dispatch and its last word.
@@ -94,10 +118,12 @@ impl Tally {
 
 pub(in super::super) async fn handlers(State(desk): Shared, request: Request) -> Answer {
     let stats = desk.store.stats(desk.clock.now()).await?;
+    let recent = Recent::by_handler(&*desk.store, desk.clock.now()).await?;
     let mut views = Vec::new();
     for tally in Tally::all(&desk, &stats) {
         let errors = if tally.dead_count > 0 { last_words(&desk, &tally.name).await? } else { Vec::new() };
-        views.push(Failing { tally, errors });
+        let last_hour = recent.get(&tally.name).map(LastHour::of);
+        views.push(Failing { tally, last_hour, errors });
     }
     render("handlers.html", json!({ "frame": Frame::of("handlers", &request), "handlers": views }))
 }

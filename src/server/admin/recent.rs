@@ -1,0 +1,95 @@
+//! What a handler's attempts of the last hour came to: how many, how many failed, how long they took.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::inbox::{Attempt, AttemptResult, Store, StoreError};
+
+/// How far back is looked.
+const SPAN: SignedDuration = SignedDuration::from_hours(1);
+
+/// The most attempts that are looked at, of all handlers together.
+const MOST: usize = 2_000;
+
+/// The attempts of one handler.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(super) struct Recent {
+    /// How many there were.
+    pub(super) attempts: u64,
+    /// How many of them failed, whatever became of the dispatch afterwards.
+    pub(super) failed: u64,
+    /// Half of them took no longer than this; none if there were none.
+    #[serde(serialize_with = "as_milliseconds", rename = "median_ms")]
+    pub(super) median: Option<Duration>,
+    /// The longest took this.
+    #[serde(serialize_with = "as_milliseconds", rename = "longest_ms")]
+    pub(super) longest: Option<Duration>,
+    /// Whether there may have been more: only so many of the newest are looked at.
+    pub(super) is_cut: bool,
+}
+
+impl Recent {
+    /// What the attempts of the last hour came to, by handler. Whoever made none is not in it.
+    pub(super) async fn by_handler(store: &dyn Store, now: Timestamp) -> Result<BTreeMap<String, Self>, StoreError> {
+        let since = now.checked_sub(SPAN).unwrap_or(Timestamp::MIN);
+        let attempts = store.attempts(since, MOST).await?;
+        let is_cut = attempts.len() >= MOST;
+        let mut handlers = BTreeMap::<String, Vec<Attempt>>::new();
+        for (handler, attempt) in attempts {
+            handlers.entry(handler).or_default().push(attempt);
+        }
+        Ok(handlers.into_iter().map(|(handler, attempts)| (handler, Self { is_cut, ..Self::of(&attempts) })).collect())
+    }
+
+    fn of(attempts: &[Attempt]) -> Self {
+        // Somebody's decision took no time and tried nothing.
+        let tried = || attempts.iter().filter(|attempt| attempt.result != AttemptResult::Skipped);
+        let mut took: Vec<Duration> = tried().map(|attempt| attempt.took).collect();
+        took.sort_unstable();
+        Self {
+            attempts: took.len() as u64,
+            failed: tried().filter(|attempt| attempt.result != AttemptResult::Ok).count() as u64,
+            median: took.get(took.len().saturating_sub(1) / 2).copied(),
+            longest: took.last().copied(),
+            is_cut: false,
+        }
+    }
+}
+
+#[expect(clippy::ref_option, reason = "the signature that serde calls")]
+fn as_milliseconds<S: serde::Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    match duration {
+        Some(duration) => serializer.serialize_some(&((duration.as_secs_f64() * 1e6).round() / 1e3)),
+        None => serializer.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(tried: &[(u64, AttemptResult)], attempts: u64, failed: u64, median: Option<u64>, longest: Option<u64>) {
+        let tried = tried.iter().map(|&(took, result)| Attempt {
+            number: 1,
+            started_at: Timestamp::UNIX_EPOCH,
+            took: Duration::from_millis(took),
+            result,
+            error: None,
+        });
+        let [median, longest] = [median, longest].map(|took| took.map(Duration::from_millis));
+        let expected = Recent { attempts, failed, median, longest, is_cut: false };
+        assert_eq!(Recent::of(&tried.collect::<Vec<_>>()), expected);
+    }
+
+    #[test]
+    fn attempts_come_to_a_few_figures() {
+        use AttemptResult::{Failed, Lost, Ok, Rejected, Skipped};
+        check(&[], 0, 0, None, None);
+        check(&[(30, Ok)], 1, 0, Some(30), Some(30));
+        check(&[(30, Ok), (10, Failed)], 2, 1, Some(10), Some(30));
+        check(&[(9, Lost), (30, Ok), (10, Rejected), (0, Skipped)], 3, 2, Some(10), Some(30));
+    }
+}
