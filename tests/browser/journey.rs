@@ -47,6 +47,31 @@ async fn a_dead_dispatch_is_found_replayed_and_seen_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_paused_handler_is_given_nothing_until_it_is_resumed() {
+    let (place, browser) = (Place::new(), Browser::open().await);
+    place.open_the_gate();
+    browser.log_in(&place.page).await;
+    let handlers = format!("{}/handlers", place.page);
+    browser.go(&handlers).await;
+    browser.write("form[action$='/pause'] [name=reason]", "the channel moves").await;
+    browser.click("form[action$='/pause'] button").await;
+    browser.until("document.querySelector('.notice.waiting')?.textContent.includes('the channel moves')").await;
+
+    place.send(&version("held", "ACCEPTED")).await;
+    browser.go(&format!("{}/events/1", place.page)).await;
+    browser.until("document.querySelector('.live')?.dataset.state === 'on'").await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert_eq!(browser.value("document.querySelector('.dispatch .chip').textContent").await, "waiting");
+
+    browser.go(&handlers).await;
+    browser.click("form[action$='/resume'] button").await;
+    browser.until("document.querySelector('form[action$=\"/pause\"]') !== null").await;
+    browser.go(&format!("{}/events/1", place.page)).await;
+    browser.until("document.querySelector('.dispatch .chip').textContent === 'done'").await;
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_list_grows_while_one_looks_and_not_otherwise() {
     let (place, browser) = (Place::new(), Browser::open().await);
     place.open_the_gate();

@@ -244,8 +244,8 @@ fn listening(lines: &mpsc::Receiver<String>, name: &str) -> String {
 /// The addresses of our own that a page links to.
 fn links(html: &str) -> Vec<String> {
     let hrefs = html.split("<a ").skip(1).filter_map(|tag| tag.split('>').next()?.split("href=\"").nth(1)?.split('"').next());
-    let plain = hrefs.map(|href| href.split('#').next().unwrap_or_default().replace("&amp;", "&").replace("&#x2f;", "/"));
-    plain.filter(|href| href.starts_with('/')).collect()
+    let plain = hrefs.map(|href| href.replace("&#x2f;", "/").replace("&amp;", "&"));
+    plain.map(|href| href.split('#').next().unwrap_or_default().to_owned()).filter(|href| href.starts_with('/')).collect()
 }
 
 /// Whether an address is one of a route's.
