@@ -20,9 +20,15 @@ pub(super) struct Operation {
     takes: Option<&'static str>,
     /// The schema of the answer; none for bytes.
     gives: Option<&'static str>,
-    /// Whether the answer goes on, as server-sent events.
-    is_stream: bool,
+    /// What the answer may be if it is no JSON document.
+    media: &'static [&'static str],
 }
+
+/// Server-sent events: an answer that goes on.
+const EVENT_STREAM: &str = "text/event-stream";
+
+/// Bytes that are not looked into.
+const BYTES: &str = "application/octet-stream";
 
 #[derive(Clone, Copy, Debug)]
 struct Parameter {
@@ -67,22 +73,26 @@ pub(super) const RECEIPTS: Operation = Operation {
     ],
     takes: None,
     gives: Some("ReceiptPage"),
-    is_stream: false,
+    media: &[],
 };
 pub(super) const LIVE: Operation = Operation {
     id: "watchReceipts",
     summary: "Tells of receipts as they come in and as their dispatches change: `receipt` with what a list would show, `gone` with the \
         id of one that ceased to be as asked, `missed` with the number after which to list again. `Last-Event-ID` goes on where one was.",
     gives: None,
-    is_stream: true,
+    media: &[EVENT_STREAM],
     ..RECEIPTS
 };
 pub(super) const RECEIPT: Operation =
     about("showReceipt", "Shows one receipt with its words, its dispatches and their attempts.", None, Some("ReceiptRecord"));
-pub(super) const BODY: Operation = about("downloadBody", "The bytes of a receipt, exactly as they came.", None, None);
-pub(super) const FILE: Operation =
-    about("downloadFile", "A picture that is kept with a receipt: the names are in its `details`.", None, None);
-pub(super) const CRASH_LOG: Operation = about("downloadCrashLog", "The log of the crash that a receipt tells of.", None, None);
+pub(super) const BODY: Operation =
+    Operation { media: &[BYTES], ..about("downloadBody", "The bytes of a receipt, exactly as they came.", None, None) };
+pub(super) const FILE: Operation = Operation {
+    media: &["image/png", "image/jpeg", "image/webp", "image/heic", BYTES],
+    ..about("downloadFile", "A picture that is kept with a receipt: the names are in its `details`.", None, None)
+};
+pub(super) const CRASH_LOG: Operation =
+    Operation { media: &["text/plain"], ..about("downloadCrashLog", "The log of the crash that a receipt tells of.", None, None) };
 pub(super) const REPLAY: Operation = about(
     "replayReceipt",
     "Has a receipt handled again, by one handler or by those it was owed to.",
@@ -177,7 +187,7 @@ pub(super) const REFUSED: Operation = Operation {
 pub(super) const DESCRIPTION: Operation = about("describe", "This description.", None, Some("Description"));
 
 const fn about(id: &'static str, summary: &'static str, takes: Option<&'static str>, gives: Option<&'static str>) -> Operation {
-    Operation { id, summary, query: &[], takes, gives, is_stream: false }
+    Operation { id, summary, query: &[], takes, gives, media: &[] }
 }
 
 /// The description of those routes that have an [`Operation`].
@@ -215,14 +225,13 @@ fn described(route: &Route, operation: &Operation) -> Value {
         let schema = if name == "id" { "Number" } else { "Text" };
         json!({ "name": name, "in": "path", "required": true, "schema": reference(schema) })
     });
-    let is_meant = |parameter: &&Parameter| !(operation.is_stream && NOT_LIVE.contains(&parameter.name));
+    let is_meant = |parameter: &&Parameter| !(operation.media == [EVENT_STREAM] && NOT_LIVE.contains(&parameter.name));
     let in_query = operation.query.iter().filter(is_meant).map(|Parameter { name, schema, meaning }| {
         json!({ "name": name, "in": "query", "description": meaning, "schema": reference(schema) })
     });
     let content = match operation.gives {
         Some(schema) => json!({ "application/json": { "schema": reference(schema) } }),
-        None if operation.is_stream => json!({ "text/event-stream": { "schema": { "type": "string" } } }),
-        None => json!({ "application/octet-stream": {} }),
+        None => operation.media.iter().map(|&media| (media.to_owned(), json!({ "schema": { "type": "string" } }))).collect(),
     };
     let mut described = json!({
         "operationId": operation.id,
