@@ -1,8 +1,9 @@
 //! A notification on its way in: limits, signature, intake, answer.
 //!
-//! The order is the point. Nothing is read before its size is known to be allowed, nothing is looked into before it is proven to come
-//! from Apple, or, where nobody signs, brought by somebody who knows a token, and nothing is answered with 200 before it is kept. What the sender says about the bytes (type, encoding,
-//! trailers) is not looked at: the signature is over the bytes as they come.
+//! The order is the point. Nothing is read before its size is known to be allowed, nothing is looked into before it is proven to
+//! come from Apple, or, where nobody signs, brought by somebody who knows a token, and nothing is answered with 200 before it is
+//! kept. What the sender says about the bytes (type, encoding, trailers) is not looked at: the signature is over the bytes as they
+//! come.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

@@ -1,9 +1,10 @@
 //! Which handlers an event is owed to.
 //!
-//! Pure: an event, an endpoint's name and the routes in, handlers' names out. What nobody signed is owed only to handlers that ask for
-//! it: whose `events` name it, or whose `endpoints` name where it came in. That `*` would take it too is not asking, nor is a `when`. What is asked first costs least: the kind, then the
-//! endpoint, then the `when` expression. An expression that fails on an event counts as true, so that a mistake in it brings an event
-//! too many and never one too few; so does one that depends on details of the event, which are not known yet: the worker asks it again.
+//! Pure: an event, an endpoint's name and the routes in, handlers' names out. What nobody signed is owed only to handlers that ask
+//! for it: whose `events` name it, or whose `endpoints` name where it came in. That `*` would take it too is not asking, nor is a
+//! `when`. What is asked first costs least: the kind, then the endpoint, then the `when` expression. An expression that fails on an
+//! event counts as true, so that a mistake in it brings an event too many and never one too few; so does one that depends on
+//! details of the event, which are not known yet: the worker asks it again.
 
 mod when;
 

@@ -4,7 +4,8 @@
 //! half the house, and change how the program under test writes JSON.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -181,9 +182,20 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The driver ends its browser when it is asked to; killed, it would leave it behind.
-        let pid = rustix::process::Pid::from_child(&self.process);
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        // Only the end of the session ends the browser too: a driver that is ended leaves it behind.
+        let _ = self.end_session();
+        let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+impl Browser {
+    /// Ends the session, and waits until that is done. Whoever is dropped cannot ask by the client, which needs somebody to wait.
+    fn end_session(&self) -> io::Result<()> {
+        let (address, path) = self.session.trim_start_matches("http://").split_once('/').unwrap_or_default();
+        let mut driver = TcpStream::connect(address)?;
+        driver.set_read_timeout(Some(PATIENCE))?;
+        write!(driver, "DELETE /{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+        driver.read(&mut [0; 64]).map(drop)
     }
 }
