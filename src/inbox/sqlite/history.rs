@@ -23,16 +23,12 @@ const OF_SUBJECT: &str = "subject_id = ?1 AND kind = ?2 AND endpoint = ?3 AND st
 
 impl Ledger {
     /// Gives the subject of a receipt its row, if the receipt tells of a state and is the first to do so.
-    pub(super) fn note_subject(&mut self, receipt: i64, content: &Content) -> Result<()> {
-        if !matches!(content, Content::Event(Summary { state: Some(_), subject_id: Some(_), .. })) {
-            return Ok(());
-        }
+    pub(super) fn note_subject(&mut self, receipt: i64, endpoint: i64, content: &Content) -> Result<()> {
+        let Content::Event(Summary { kind, state: Some(_), subject_id: Some(subject), .. }) = content else { return Ok(()) };
+        let kind = self.name(kind)?;
         self.connection
-            .prepare_cached(
-                "INSERT OR IGNORE INTO subject (first, endpoint, kind, id, app) SELECT id, endpoint, kind, subject_id, endpoint \
-                 FROM receipt WHERE id = ?1",
-            )?
-            .execute([receipt])?;
+            .prepare_cached("INSERT OR IGNORE INTO subject (first, endpoint, kind, id, app) VALUES (?1, ?2, ?3, ?4, ?2)")?
+            .execute(params![receipt, endpoint, kind, subject])?;
         Ok(())
     }
 

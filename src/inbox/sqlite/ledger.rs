@@ -3,7 +3,7 @@
 //! A [`Ledger`] is the write connection with what belongs to it: the numbers of names, and the counts of the transaction under way.
 //! Intake is here; `work.rs` has claims, finishes and replays.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -23,7 +23,7 @@ const REMEMBERED_NAMES: usize = 4_096;
 pub(super) struct Ledger {
     pub(super) connection: Connection,
     pub(super) tally: Tally,
-    names: HashMap<String, i64>,
+    names: BTreeMap<String, i64>,
 }
 
 /// What a dispatch needs to know of its receipt to be put in order.
@@ -47,7 +47,7 @@ impl Line {
 impl Ledger {
     /// Takes over a connection.
     pub(super) fn new(connection: Connection) -> Self {
-        Self { connection, tally: Tally::default(), names: HashMap::new() }
+        Self { connection, tally: Tally::default(), names: BTreeMap::new() }
     }
 
     /// Ends the transaction's work: what is left to write before the commit.
@@ -76,7 +76,7 @@ impl Ledger {
             .prepare_cached("INSERT INTO original (receipt, identity, signature, secret, body) VALUES (?1, ?2, ?3, ?4, ?5)")?
             .execute(params![id, identity.content(), way.signature(), secret, body.as_ref()])?;
         self.remember(identity)?;
-        self.note_subject(id, content)?;
+        self.note_subject(id, endpoint, content)?;
         self.owe_beside(Vec::new(), id, owed, &Line::of(content, *received_at), *due_at)?;
 
         self.tally.add(endpoint, What::Receipts, 1);
@@ -114,7 +114,7 @@ impl Ledger {
                      time = ?8, reason = NULL WHERE id = ?1",
                     params![id.0, kind, state, previous_state, subject_type, summary.subject_id, summary.event_id, summary.time.map(micros)],
                 )?;
-                self.note_subject(id.0, content)?;
+                self.note_subject(id.0, endpoint, content)?;
                 self.tally.add(endpoint, What::Unparsed, -1);
                 let (known, _) = self.look_up(identity)?;
                 if !known {

@@ -3,14 +3,14 @@
 //! Whoever changes a row says here what that does to the counts; the sum is written once a transaction, in the same transaction. So
 //! the counts are as right as the rows, and cost a few updates a commit however many receipts it holds.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Result};
 
 use super::{super::DispatchState, column::state_code};
 
 /// What is counted, for a handler, an endpoint, or the store as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum What {
     /// Dispatches of a handler in a state.
     Dispatches(DispatchState),
@@ -46,14 +46,14 @@ pub(super) const WHOLE_STORE: i64 = 0;
 /// The changes of one transaction.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    changes: HashMap<(i64, What), i64>,
-    newest: HashMap<i64, i64>,
+    changes: BTreeMap<(i64, i64), i64>,
+    newest: BTreeMap<i64, i64>,
 }
 
 impl Tally {
     /// Counts `by` more, or less.
     pub(super) fn add(&mut self, name: i64, what: What, by: i64) {
-        *self.changes.entry((name, what)).or_default() += by;
+        *self.changes.entry((name, what.code())).or_default() += by;
     }
 
     /// Counts a dispatch that went from one state to another.
@@ -79,13 +79,13 @@ impl Tally {
         let mut add = connection.prepare_cached(
             "INSERT INTO tally (name, what, n) VALUES (?1, ?2, ?3) ON CONFLICT (name, what) DO UPDATE SET n = n + excluded.n",
         )?;
-        for ((name, what), by) in self.changes.drain().filter(|(_, by)| *by != 0) {
-            add.execute((name, what.code(), by))?;
+        for ((name, what), by) in std::mem::take(&mut self.changes).into_iter().filter(|(_, by)| *by != 0) {
+            add.execute((name, what, by))?;
         }
         let mut raise = connection.prepare_cached(
             "INSERT INTO tally (name, what, n) VALUES (?1, ?2, ?3) ON CONFLICT (name, what) DO UPDATE SET n = max(n, excluded.n)",
         )?;
-        for (endpoint, at) in self.newest.drain() {
+        for (endpoint, at) in std::mem::take(&mut self.newest) {
             raise.execute((endpoint, What::Newest.code(), at))?;
         }
         Ok(())

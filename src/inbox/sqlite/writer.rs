@@ -71,36 +71,37 @@ impl Writer {
         Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)), fate })
     }
 
-    /// Has something written, and returns what came of it once it is on disk.
+    /// Has something written. What is returned resolves to what came of it once it is on disk; dropping that changes nothing.
     ///
     /// `sentence` may be called again if the first transaction it was part of had to be undone.
-    pub(super) async fn write<T, F>(&self, sentence: F) -> Result<T, StoreError>
+    pub(super) fn write<T, F>(&self, sentence: F) -> impl Future<Output = Result<T, StoreError>> + Send
     where
         T: Send + 'static,
         F: FnMut(&mut Ledger) -> rusqlite::Result<T> + Send + 'static,
     {
-        self.ask(Haste::Now, sentence).await
+        self.ask(Haste::Now, sentence)
     }
 
     /// As [`Writer::write`], for what can wait a moment to share the transaction of somebody who cannot.
-    pub(super) async fn write_in_company<T, F>(&self, sentence: F) -> Result<T, StoreError>
+    pub(super) fn write_in_company<T, F>(&self, sentence: F) -> impl Future<Output = Result<T, StoreError>> + Send
     where
         T: Send + 'static,
         F: FnMut(&mut Ledger) -> rusqlite::Result<T> + Send + 'static,
     {
-        self.ask(Haste::WithOthers, sentence).await
+        self.ask(Haste::WithOthers, sentence)
     }
 
-    async fn ask<T, F>(&self, haste: Haste, sentence: F) -> Result<T, StoreError>
+    /// Queues at once, so that the future carries nothing about but the wait for the answer: a large one is dear to make.
+    fn ask<T, F>(&self, haste: Haste, sentence: F) -> impl Future<Output = Result<T, StoreError>> + Send
     where
         T: Send + 'static,
         F: FnMut(&mut Ledger) -> rusqlite::Result<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.enqueue(Box::new(Asked { haste, sentence, said: None, reply }))?;
-        match answer.await {
-            Ok(answer) => answer,
-            Err(_) => Err(self.why_gone()),
+        let queued = self.enqueue(Box::new(Asked { haste, sentence, said: None, reply }));
+        async move {
+            queued?;
+            answer.await.unwrap_or_else(|_| Err(self.why_gone()))
         }
     }
 
@@ -171,13 +172,16 @@ where
     }
 
     fn answer(self: Box<Self>, outcome: Result<(), StoreError>) {
-        let answer = match (outcome, self.said) {
+        let Self { sentence, said, reply, .. } = *self;
+        let answer = match (outcome, said) {
             (Ok(()), Some(said)) => Ok(said),
             (Ok(()), None) => Err(StoreError::Broken("a task was committed that was never done".into())),
             (Err(error), _) => Err(error),
         };
+        // What was written lies in the buffer of a connection: the buffer is free again before the connection goes on.
+        drop(sentence);
         // Whoever asked may be gone, which changes nothing.
-        let _ = self.reply.send(answer);
+        let _ = reply.send(answer);
     }
 }
 
