@@ -43,15 +43,19 @@ impl Intake {
     /// # Errors
     /// When the store could not commit it: then nothing was kept, and whoever sent it must be told so.
     pub async fn take_in(&self, endpoint: &Arc<str>, received: impl Into<Received> + Send) -> Result<Accepted, StoreError> {
-        let received = received.into();
-        let parsed = received.read();
-        let owed = parsed.as_ref().map(|event| self.owed(endpoint, event)).unwrap_or_default();
-        let is_owed = !owed.is_empty();
-        let mut arrival = Arrival::new(Arc::clone(endpoint), received, parsed.as_ref(), owed, self.clock.now());
-        arrival.due_at = self.clock.steady();
-        let is_fetched = arrival.way.source() == Source::Recovered;
         let started = Instant::now();
-        let accepted = self.store.accept(arrival).await?;
+        // Nothing of the block is carried through the wait but what it returns: every notification waits here.
+        let (parsed, is_owed, is_fetched, accepting) = {
+            let received = received.into();
+            let parsed = received.read();
+            let owed = parsed.as_ref().map(|event| self.owed(endpoint, event)).unwrap_or_default();
+            let is_owed = !owed.is_empty();
+            let mut arrival = Arrival::new(Arc::clone(endpoint), received, parsed.as_ref(), owed, self.clock.now());
+            arrival.due_at = self.clock.steady();
+            let is_fetched = arrival.way.source() == Source::Recovered;
+            (parsed, is_owed, is_fetched, self.store.accept(arrival))
+        };
+        let accepted = accepting.await?;
         // Recovery looks at everything that Apple lists. That most of it is known is no notification taken in.
         if !(is_fetched && accepted == Accepted::Known) {
             metrics::accept_took(started.elapsed());

@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use bytes::{Bytes, BytesMut};
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode, request::Parts};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
 
@@ -45,16 +45,20 @@ enum Entrance<'e> {
 }
 
 /// Answers a request to anything that has no route of its own.
-pub(super) async fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|&ConnectInfo(peer)| peer);
-    let path = request.uri().path().to_owned();
-    let Some((endpoint, token)) = receiver.endpoints.load().at(&path) else {
+pub(super) fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -> impl Future<Output = Response> + Send {
+    let (head, body) = request.into_parts();
+    async move { answer(&receiver, &head, body).await }
+}
+
+async fn answer(receiver: &Arc<Receiver>, head: &Parts, body: Body) -> Response {
+    let peer = head.extensions.get::<ConnectInfo<SocketAddr>>().map(|&ConnectInfo(peer)| peer);
+    let Some((endpoint, token)) = receiver.endpoints.load().at(head.uri.path()) else {
         let refused = Refused::UnknownPath;
         endpoints::count_refused("none", &refused);
         receiver.refusals.note(&refused, None, peer, receiver.clock.now());
         return refused.into_response();
     };
-    match take_in(&receiver, &endpoint, token, request).await {
+    match take_in(receiver, &endpoint, token, head, body).await {
         Ok(()) => {
             endpoint.count_taken();
             json(StatusCode::OK, TAKEN)
@@ -67,7 +71,7 @@ pub(super) async fn receive(State(receiver): State<Arc<Receiver>>, request: Requ
     }
 }
 
-async fn take_in(receiver: &Arc<Receiver>, endpoint: &Arc<Endpoint>, token: &str, request: Request) -> Result<(), Refused> {
+async fn take_in(receiver: &Arc<Receiver>, endpoint: &Arc<Endpoint>, token: &str, head: &Parts, body: Body) -> Result<(), Refused> {
     let entrance = match &endpoint.guard {
         Guard::Secrets(secrets) => Entrance::BySignature(secrets),
         // Before everything else, so that without the token nothing tells an endpoint from none.
@@ -75,13 +79,12 @@ async fn take_in(receiver: &Arc<Receiver>, endpoint: &Arc<Endpoint>, token: &str
             Entrance::Unsigned(tokens.admit(token.as_bytes(), receiver.clock.now()).ok_or(Refused::WrongToken)?)
         }
     };
-    if request.method() != Method::POST {
+    if head.method != Method::POST {
         return Err(Refused::WrongMethod);
     }
     if receiver.shutdown.has_begun() {
         return Err(Refused::Stopping);
     }
-    let (head, body) = request.into_parts();
     let body = read(body, receiver.max_body, receiver.body_timeout).await?;
     let brought = match entrance {
         Entrance::BySignature(secrets) => {
@@ -142,20 +145,17 @@ async fn verify<'h>(
     Ok(verified.map_err(|_| Refused::Panicked)??)
 }
 
-/// Has bytes kept that were let in, in a task of its own: a sender that goes away ends the request, but not what was begun for it.
+/// Has bytes kept that were let in: a sender that goes away ends the request, but not what was begun for it.
 async fn keep(receiver: &Arc<Receiver>, endpoint: &Arc<Endpoint>, brought: Received) -> Result<(), Refused> {
     // Only what was let in may take up a place: nobody else can fill them.
     let place =
         Arc::clone(&receiver.in_flight).try_acquire_owned().map_err(|_| Refused::TooMany { limit: receiver.max_in_flight })?;
-    let task = receiver.shutdown.spawn({
-        let (receiver, endpoint) = (Arc::clone(receiver), Arc::clone(endpoint));
-        async move {
-            let kept = receiver.hand_over(&endpoint, brought).await;
-            drop(place);
-            kept
-        }
-    });
-    task.await.unwrap_or(Err(Refused::Panicked))
+    let (keeper, endpoint) = (Arc::clone(receiver), Arc::clone(endpoint));
+    let keeping = async move {
+        let _place = place;
+        keeper.hand_over(&endpoint, brought).await
+    };
+    receiver.shutdown.see_through(keeping).await
 }
 
 impl Receiver {
