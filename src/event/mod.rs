@@ -194,9 +194,9 @@ fn number(value: Value<'_>) -> Option<u64> {
 }
 
 fn id_of_content(json: &Json<'_>) -> String {
-    use sha2::Digest as _;
-    let digest = sha2::Sha256::digest(canonical(json));
-    format!("sha256:{}", hex::encode(&digest[..8]))
+    let mut digest = sha2::Sha256::default();
+    canonical(json, &mut digest);
+    format!("sha256:{}", hex::encode(&sha2::Digest::finalize(digest)[..8]))
 }
 
 #[cfg(test)]

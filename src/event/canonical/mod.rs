@@ -5,26 +5,28 @@
 //! JSON:API, which are addresses and no part of what happened, are left out at the places where JSON:API puts them. Everything else
 //! counts: two texts have the same canonical form only if they say the same.
 //!
-//! The form is for digests, not for reading. Each scalar is preceded by its type and its length, so nothing in a string can pass for
-//! structure. The work is done without recursion, in time proportional to the text, apart from the sorting.
+//! The form is for digests, not for reading, so it is never held: it goes into the digest piece by piece. Each scalar is preceded by
+//! its type and its length, so nothing in a string can pass for structure. The work is done without recursion, in time proportional to
+//! the text, apart from the sorting.
 
 use std::{
     borrow::Cow,
     fmt::{self, Write as _},
 };
 
+use sha2::digest::Update;
+
 use super::json::{Items, Json, Shape, Value};
 
-/// Writes the canonical form of an event.
-pub(crate) fn canonical(event: &Json<'_>) -> Vec<u8> {
-    let mut form = Vec::with_capacity(1024);
-    let mut open = Vec::with_capacity(16);
-    let mut pending: Vec<Member<'_>> = Vec::with_capacity(32);
+/// Writes the canonical form of an event into a digest.
+pub(crate) fn canonical(event: &Json<'_>, form: &mut impl Update) {
+    let mut open = Vec::with_capacity(8);
+    let mut pending: Vec<Member<'_>> = Vec::with_capacity(12);
     let (mut value, mut place) = (event.root(), Place::Document);
     loop {
         match value.shape() {
             Shape::Object(members) => {
-                form.push(b'{');
+                form.update(b"{");
                 let written = pending.len();
                 pending.extend(members.filter_map(|(key, value)| {
                     let key = key.exact();
@@ -35,33 +37,33 @@ pub(crate) fn canonical(event: &Json<'_>) -> Vec<u8> {
                 open.push(Open::Object { written });
             }
             Shape::Array(items) => {
-                form.push(b'[');
+                form.update(b"[");
                 open.push(Open::Array(items));
             }
-            Shape::String(text) => write(&mut form, b's', &text.exact()),
+            Shape::String(text) => write(form, b's', &text.exact()),
             Shape::Number(literal) => match Decimal::read(literal) {
-                Some(decimal) => write(&mut form, b'd', decimal.to_string().as_bytes()),
-                None => write(&mut form, b'n', literal),
+                Some(decimal) => write(form, b'd', decimal.to_string().as_bytes()),
+                None => write(form, b'n', literal),
             },
-            Shape::Bool(true) => form.push(b't'),
-            Shape::Bool(false) => form.push(b'f'),
-            Shape::Null => form.push(b'0'),
+            Shape::Bool(true) => form.update(b"t"),
+            Shape::Bool(false) => form.update(b"f"),
+            Shape::Null => form.update(b"0"),
         }
         (value, place) = loop {
             match open.last_mut() {
-                None => return form,
+                None => return,
                 Some(Open::Object { written }) if pending.len() > *written => {
                     let Some(Member { key, value, place }) = pending.pop() else { continue };
                     while pending.len() > *written && pending.last().is_some_and(|shadowed| shadowed.key == key) {
                         pending.pop();
                     }
-                    write(&mut form, b'k', &key);
+                    write(form, b'k', &key);
                     break (value, place);
                 }
-                Some(Open::Object { .. }) => form.push(b'}'),
+                Some(Open::Object { .. }) => form.update(b"}"),
                 Some(Open::Array(items)) => match items.next() {
                     Some(item) => break (item, Place::Elsewhere),
-                    None => form.push(b']'),
+                    None => form.update(b"]"),
                 },
             }
             open.pop();
@@ -108,10 +110,11 @@ impl Place {
     }
 }
 
-fn write(form: &mut Vec<u8>, kind: u8, content: &[u8]) {
-    form.push(kind);
-    form.extend_from_slice(&(content.len() as u64).to_be_bytes());
-    form.extend_from_slice(content);
+fn write(form: &mut impl Update, kind: u8, content: &[u8]) {
+    let mut head = [kind; 9];
+    head[1..].copy_from_slice(&(content.len() as u64).to_be_bytes());
+    form.update(&head);
+    form.update(content);
 }
 
 /// A decimal number of any size in its one normal form: a sign, the digits without zeros at either end, and a power of ten.

@@ -2,8 +2,19 @@
 
 use super::*;
 
+/// Keeps the form instead of digesting it.
+struct Form(Vec<u8>);
+
+impl Update for Form {
+    fn update(&mut self, piece: &[u8]) {
+        self.0.extend_from_slice(piece);
+    }
+}
+
 fn form(text: &str) -> Vec<u8> {
-    canonical(&Json::read(text.as_bytes()).unwrap())
+    let mut form = Form(Vec::new());
+    canonical(&Json::read(text.as_bytes()).unwrap(), &mut form);
+    form.0
 }
 
 #[track_caller]

@@ -28,17 +28,16 @@ pub struct Identity {
 impl Identity {
     /// The identity of an event.
     pub fn of_event(endpoint: &str, event: &Event) -> Self {
-        let content = match Json::read(event.raw()) {
-            Ok(json) => canonical(&json),
+        Self::new("event", endpoint, &event.id, |digest| match Json::read(event.raw()) {
+            Ok(json) => canonical(&json, digest),
             // An event is made of sound JSON, so this is never taken; if it were, the bytes would be identity enough.
-            Err(_) => event.raw().to_vec(),
-        };
-        Self::new("event", endpoint, &event.id, &content)
+            Err(_) => digest.update(event.raw()),
+        })
     }
 
     /// The identity of bytes that are not an event: they are the same only as themselves.
     pub fn of_bytes(endpoint: &str, bytes: &[u8]) -> Self {
-        Self::new("bytes", endpoint, "", bytes)
+        Self::new("bytes", endpoint, "", |digest| digest.update(bytes))
     }
 
     /// A hash of endpoint and event id, which all receipts have in common that Apple gave one id.
@@ -56,7 +55,7 @@ impl Identity {
         hex::encode(self.content)
     }
 
-    fn new(domain: &str, endpoint: &str, id: &str, content: &[u8]) -> Self {
+    fn new(domain: &str, endpoint: &str, id: &str, content: impl FnOnce(&mut Sha256)) -> Self {
         let mut digest = Sha256::new();
         for part in [domain, endpoint, id] {
             // With its length before it, no part can pass for the end of another.
@@ -64,7 +63,7 @@ impl Identity {
             digest.update(part);
         }
         let event = first(digest.clone());
-        digest.update(content);
+        content(&mut digest);
         Self { event: i64::from_be_bytes(event), content: first(digest) }
     }
 }
