@@ -14,11 +14,12 @@ use rusqlite::{Connection, Result};
 
 use super::{super::StoreError, fault, writer::Fate};
 
-/// How many pages (of 4 KiB) are left to move when the thread is called: 4 MiB.
-const CALL_AT: i64 = 1_024;
+/// How many pages (of 4 KiB) are left to move when the thread is called: 16 MiB. A page that has been written again and again since the
+/// last time is moved once, so to wait a little spares work.
+const CALL_AT: i64 = 4_096;
 
 /// How many pages the log holds when the writer lends a hand: 32 MiB.
-const HELP_AT: i64 = 8 * CALL_AT;
+const HELP_AT: i64 = 2 * CALL_AT;
 
 /// The log file is cut back to this size when it starts over.
 pub(super) const LOG_LIMIT: i64 = 48 * 1_024 * 1_024;
