@@ -51,7 +51,7 @@ fn the_image_serves_keeps_and_stops_on_an_empty_root() {
 fn nothing_else_is_in_the_image() {
     let image = Image::lay_out("");
     let size = fs::metadata(image.root().join("asc-webhooks")).unwrap().len();
-    assert!(size < 16 << 20, "the image has {size} bytes");
+    assert!(size < 14 << 20, "the image has {size} bytes");
     for shell in ["/bin/sh", "/bin/busybox", "/bin/bash"] {
         assert!(!image.command(&[shell, "-c", "true"]).status.success(), "there is a {shell}");
     }
