@@ -2,7 +2,8 @@
 //!
 //! Nothing else in the crate asks the operating system for the time, so a test can hold the clock still or turn it. There are two
 //! readings: [`Clock::now`] is the calendar's, for what people read; [`Clock::steady`] moves only with the time that passes, for
-//! leases and waiting periods, so that a clock that is set ten days forward or back neither runs work twice nor strands it.
+//! leases and waiting periods, so that a clock that is set ten days forward or back neither runs work twice nor strands it. The steady
+//! reading is a process's own: two that were started at different times may differ by as much as the machine slept or was set between.
 
 use std::{fmt::Debug, time::Instant};
 
@@ -51,6 +52,21 @@ impl Clock for SystemClock {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
 fn system_now() -> Timestamp {
     Timestamp::now()
+}
+
+/// The clock of a command that works beside a server and leaves work to it. What the server's steady reading is, nobody else knows; so
+/// what such a command makes is due since ever.
+#[derive(Debug, Default)]
+pub struct GuestClock;
+
+impl Clock for GuestClock {
+    fn now(&self) -> Timestamp {
+        system_now()
+    }
+
+    fn steady(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
 }
 
 /// A clock that stands still until it is told to move: for tests, here and in programs that embed the crate.

@@ -185,7 +185,7 @@ mod tests {
     async fn what_panicked_is_not_gone_on_with() {
         let shutdown = Shutdown::new();
         let begun = shutdown.see_through(async { assert!(std::hint::black_box(false), "as it should") });
-        assert!(tokio::spawn(begun).await.unwrap_err().is_panic());
+        assert!(shutdown.spawn(begun).await.unwrap_err().is_panic());
         assert!(shutdown.finished(Duration::from_secs(5)).await);
     }
 

@@ -114,9 +114,9 @@ impl Enrichment {
             return Known { details: Arc::clone(details), missing: None };
         }
         let since = Instant::now();
-        let Some(mut progress) = self.begin(receipt, event, shutdown) else {
-            let missing = "App Store Connect did not answer a moment ago, and is not asked again yet";
-            return Known { details: kept.unwrap_or_default(), missing: Some(missing.into()) };
+        let mut progress = match self.begin(receipt, event, shutdown) {
+            Ok(progress) => progress,
+            Err(missing) => return Known { details: kept.unwrap_or_default(), missing: Some(missing.into()) },
         };
         let ended = tokio::time::timeout(self.patience, progress.wait_for(|progress| progress.has_ended)).await;
         let ended = ended.map(|progress| progress.map(|progress| progress.known.clone()));
@@ -137,16 +137,27 @@ impl Enrichment {
         Known { details, ..known }
     }
 
-    /// Joins the lookup that is under way for a receipt or has just ended, or begins one, if Apple may be asked.
-    fn begin(self: &Arc<Self>, receipt: &Receipt, event: &Arc<Event>, shutdown: &Shutdown) -> Option<watch::Receiver<Progress>> {
+    /// Joins the lookup that is under way for a receipt or has just ended, or begins one, if Apple may be asked; says why not.
+    fn begin(
+        self: &Arc<Self>,
+        receipt: &Receipt,
+        event: &Arc<Event>,
+        shutdown: &Shutdown,
+    ) -> Result<watch::Receiver<Progress>, &'static str> {
         let mut lookups = self.lookups();
         if let Some(watched) = lookups.get(&receipt.id).filter(|watched| watched.is_under_way() || watched.is_settled()) {
-            return Some(watched.progress.clone());
+            return Ok(watched.progress.clone());
         }
         lookups.retain(|_, watched| watched.is_under_way() || watched.begun.elapsed() < REMEMBERED);
         let under_way = lookups.values().filter(|watched| watched.is_under_way()).count();
-        if shutdown.has_begun() || under_way >= MOST || !self.silence.may_ask() {
-            return None;
+        if shutdown.has_begun() {
+            return Err("the program stops, and asks App Store Connect no more");
+        }
+        if under_way >= MOST {
+            return Err("App Store Connect is being asked about many other events");
+        }
+        if !self.silence.may_ask() {
+            return Err("App Store Connect did not answer a moment ago, and is not asked again yet");
         }
         let (sender, progress) = watch::channel(Progress::default());
         lookups.insert(receipt.id, Watched { begun: Instant::now(), progress: progress.clone() });
@@ -157,7 +168,7 @@ impl Enrichment {
                 () = hard.cancelled() => {}
             }
         });
-        Some(progress)
+        Ok(progress)
     }
 
     async fn look_up(&self, receipt: &Receipt, event: &Event, sender: &watch::Sender<Progress>) {

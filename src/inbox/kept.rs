@@ -1,5 +1,7 @@
 //! Whether we keep an event that Apple lists among its deliveries.
 
+use jiff::SignedDuration;
+
 use super::{
     Identity, ReceiptId, Store, StoreError,
     query::{PageRequest, ReceiptFilter},
@@ -8,6 +10,9 @@ use crate::event::Event;
 
 /// How many receipts can bear one event's id. More than a few would be a great wonder.
 const SAME_ID: usize = 100;
+
+/// By how much our clock may be behind Apple's.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_hours(24);
 
 /// What the store knows of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +32,9 @@ impl Kept {
     /// When the store cannot tell.
     pub async fn of(event: Option<&Event>, store: Option<&dyn Store>) -> Result<Self, StoreError> {
         let (Some(event), Some(store)) = (event, store) else { return Ok(Self::Unknown) };
-        let filter = ReceiptFilter { event_id: Some(event.id.clone()), ..ReceiptFilter::default() };
+        // Nothing is received before it happens, but clocks differ. It spares a look at everything older.
+        let since = event.time.and_then(|time| time.checked_sub(CLOCKS_DIFFER).ok());
+        let filter = ReceiptFilter { event_id: Some(event.id.clone()), since, ..ReceiptFilter::default() };
         let page = store.receipts(&filter, PageRequest { before: None, limit: SAME_ID }).await?;
         let receipts = page.items.into_iter().map(|listed| listed.receipt);
         let same = receipts.filter(|receipt| Identity::of_event(&receipt.endpoint, event).to_hex() == receipt.identity);

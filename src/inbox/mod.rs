@@ -221,6 +221,13 @@ pub struct Dispatch {
     pub due_at: Option<Timestamp>,
 }
 
+impl Dispatch {
+    /// When it is to be tried next, if somebody could say: what a command made beside a server is due since ever.
+    pub fn next_try(&self) -> Option<Timestamp> {
+        self.due_at.filter(|due_at| *due_at > Timestamp::UNIX_EPOCH)
+    }
+}
+
 /// The right to try one dispatch, until it is finished or the lease runs out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lease {

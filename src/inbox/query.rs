@@ -236,6 +236,8 @@ impl Hour {
 pub struct Purged {
     /// How many receipts.
     pub receipts: u64,
+    /// How many dead dispatches went with them.
+    pub dead: u64,
     /// How many notes of handlers.
     pub notes: u64,
     /// Whether there may be more to remove.

@@ -86,6 +86,8 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Makes dispatches wait again, due at `now`, with their attempts counted from the start; for a handler that the receipt was
     /// not owed to, makes a new dispatch. Claimed and waiting dispatches are left alone. Returns how many will be tried.
+    ///
+    /// Many dead ones may be taken a few hundred at a time; each of these steps is whole in itself.
     async fn replay(&self, replay: &Replay, now: Timestamp) -> Result<u64, StoreError>;
 
     /// Ends a dead dispatch that nobody wants tried again: it counts as done, and its history tells the reason. `false` means that it
@@ -126,8 +128,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// newest receipts are looked at: as many as that are perhaps not all.
     async fn attempts(&self, since: Timestamp, limit: usize) -> Result<Vec<(String, Attempt)>, StoreError>;
 
-    /// Removes up to `limit` receipts that were received before `before` and owe nothing any more, with their dispatches, attempts,
-    /// details and files, and up to `limit` notes that were last kept before it. Identities stay, so an old notification that is sent
+    /// Removes up to `limit` receipts that were received before `before` and owe nothing any more, with their dispatches (dead ones are
+    /// counted), attempts, details and files, and up to `limit` notes that were last kept before it. Identities stay, so an old notification that is sent
     /// again is still known.
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError>;
 

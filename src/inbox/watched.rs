@@ -16,7 +16,8 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::{
-    Accepted, Arrival, Claim, Claimed, Content, DispatchId, Finish, Identity, Owed, ReceiptId, Store, StoreError, query::Replay,
+    Accepted, Arrival, Claim, Claimed, Content, DispatchId, Finish, Identity, Owed, ReceiptId, Store, StoreError,
+    query::{Purged, Replay},
     wrapper::Wrapper,
 };
 
@@ -120,6 +121,22 @@ impl Wrapper for Watched {
             None => {}
         }
         Ok(finished)
+    }
+
+    async fn release_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let released = self.store.release_expired(now).await?;
+        if released > 0 {
+            self.changes.note_others();
+        }
+        Ok(released)
+    }
+
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+        let purged = self.store.purge(before, limit).await?;
+        if purged.receipts > 0 {
+            self.changes.note_others();
+        }
+        Ok(purged)
     }
 
     async fn keep_details(&self, id: ReceiptId, details: Bytes, files: Vec<(String, Bytes)>) -> Result<bool, StoreError> {

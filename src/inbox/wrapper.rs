@@ -70,6 +70,16 @@ pub trait Wrapper: Debug + Send + Sync + 'static {
         self.inner().finish(finish).await
     }
 
+    /// See [`Store::release_expired`].
+    async fn release_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.inner().release_expired(now).await
+    }
+
+    /// See [`Store::purge`].
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+        self.inner().purge(before, limit).await
+    }
+
     /// See [`Store::keep_note`].
     async fn keep_note(&self, handler: &str, key: &str, text: &str, now: Timestamp) -> Result<(), StoreError> {
         self.inner().keep_note(handler, key, text, now).await
@@ -138,6 +148,14 @@ impl<W: Wrapper> Store for W {
         Wrapper::finish(self, finish).await
     }
 
+    async fn release_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
+        Wrapper::release_expired(self, now).await
+    }
+
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+        Wrapper::purge(self, before, limit).await
+    }
+
     async fn keep_note(&self, handler: &str, key: &str, text: &str, now: Timestamp) -> Result<(), StoreError> {
         Wrapper::keep_note(self, handler, key, text, now).await
     }
@@ -156,10 +174,6 @@ impl<W: Wrapper> Store for W {
 
     fn retry_after(&self) -> Duration {
         Wrapper::retry_after(self)
-    }
-
-    async fn release_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
-        self.inner().release_expired(now).await
     }
 
     async fn next_due(&self, handlers: &[Arc<str>]) -> Result<Option<Timestamp>, StoreError> {
@@ -239,10 +253,6 @@ impl<W: Wrapper> Store for W {
 
     async fn attempts(&self, since: Timestamp, limit: usize) -> Result<Vec<(String, Attempt)>, StoreError> {
         self.inner().attempts(since, limit).await
-    }
-
-    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
-        self.inner().purge(before, limit).await
     }
 
     async fn note_listed(&self, endpoint: &str, entries: Vec<Entry>, now: Timestamp) -> Result<(), StoreError> {

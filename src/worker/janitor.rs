@@ -50,14 +50,14 @@ pub struct Janitor {
     clock: Arc<dyn Clock>,
     work: Arc<Notify>,
     retention: Duration,
-    /// The handlers that were paused at the last round: one that was never owed anything is not counted any more once it goes on.
-    paused: BTreeSet<String>,
+    /// The handlers that had figures at the last round: what has none any more is set to nothing, or it would be shown for ever.
+    shown: BTreeSet<String>,
 }
 
 impl Janitor {
     /// Tidies `store`, removing what owes nothing and is older than `retention`, and tells of new work through `work`.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, work: Arc<Notify>, retention: Duration) -> Self {
-        Self { store, clock, work, retention, paused: BTreeSet::new() }
+        Self { store, clock, work, retention, shown: BTreeSet::new() }
     }
 
     /// Tidies until the end is asked for.
@@ -88,14 +88,15 @@ impl Janitor {
             tracing::warn!(released, "leases ran out; their dispatches wait again");
             self.work.notify_one();
         }
+        // Before the figures: one that cannot be had must not keep the store from being tidied.
+        if Instant::now() >= due.purge {
+            self.purge(shutdown).await?;
+            due.purge = Instant::now() + PURGE_ROUND;
+        }
         self.measure().await?;
         if Instant::now() >= due.review {
             self.measure_review().await?;
             due.review = Instant::now() + REVIEW_ROUND;
-        }
-        if Instant::now() >= due.purge {
-            self.purge(shutdown).await?;
-            due.purge = Instant::now() + PURGE_ROUND;
         }
         Ok(())
     }
@@ -112,9 +113,15 @@ impl Janitor {
             metrics::oldest_open(&handler.handler, Duration::try_from(age).unwrap_or(Duration::ZERO));
             metrics::handler_paused(&handler.handler, handler.paused.is_some());
         }
-        let paused = stats.handlers.iter().filter(|handler| handler.paused.is_some()).map(|handler| handler.handler.clone());
-        let before = std::mem::replace(&mut self.paused, paused.collect());
-        before.difference(&self.paused).for_each(|handler| metrics::handler_paused(handler, false));
+        let shown = stats.handlers.into_iter().map(|handler| handler.handler).collect();
+        let before = std::mem::replace(&mut self.shown, shown);
+        for handler in before.difference(&self.shown) {
+            for state in DispatchState::ALL {
+                metrics::dispatches(handler, state, 0);
+            }
+            metrics::oldest_open(handler, Duration::ZERO);
+            metrics::handler_paused(handler, false);
+        }
         Ok(())
     }
 
@@ -142,16 +149,20 @@ impl Janitor {
     async fn purge(&self, shutdown: &Shutdown) -> Result<(), StoreError> {
         let retention = SignedDuration::try_from(self.retention).unwrap_or(SignedDuration::MAX);
         let before = self.clock.now().saturating_sub(retention).unwrap_or(Timestamp::MIN);
-        let mut removed = 0;
+        let (mut removed, mut dead) = (0, 0);
         while !shutdown.has_begun() {
             let purged = self.store.purge(before, PURGE_BATCH).await?;
             removed += purged.receipts;
+            dead += purged.dead;
             if !purged.more {
                 break;
             }
         }
         if removed > 0 {
             tracing::info!(removed, "removed receipts older than the retention; their identities stay");
+        }
+        if dead > 0 {
+            tracing::warn!(dead, "dead dispatches that nobody replayed or skipped were removed with their receipts");
         }
         Ok(())
     }

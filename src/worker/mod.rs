@@ -38,7 +38,7 @@ use crate::{
 /// How long a lease outlasts the handler's time-out: time to record the result even when the store is slow.
 const LEASE_MARGIN: Duration = Duration::from_mins(1);
 
-/// How often to look for work that nobody announced: replays from another process, retries of another replica.
+/// How often to look for work that nobody announced: replays, and what other commands make.
 const POLL: Duration = Duration::from_secs(1);
 
 /// How long nothing must be announced before the store is asked when the next dispatch falls due.
@@ -157,7 +157,11 @@ impl Worker {
     async fn rest(&self, names: &[Arc<str>], shutdown: &Shutdown) -> Result<(), StoreError> {
         // While one piece of work follows the other, nobody has to ask the store when the next falls due.
         if tokio::time::timeout(LULL, self.work.notified()).await.is_err() {
-            let due = self.store.next_due(names).await?;
+            let due = tokio::select! {
+                due = self.store.next_due(names) => due?,
+                // The store has a few readers, which may all be busy with what people ask.
+                () = self.work.notified() => return Ok(()),
+            };
             let until_due = due.map(|due| Duration::try_from(due.duration_since(self.clock.steady())).unwrap_or(Duration::ZERO));
             // What is due and was not claimed waits for its turn, so asking again at once would only spin.
             self.wait(until_due.filter(|wait| !wait.is_zero()).map_or(POLL, |wait| wait.min(POLL)), shutdown).await;

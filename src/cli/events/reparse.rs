@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::{Format, Outcome, output};
-use crate::{app::App, clock::SystemClock, config::Loaded, handler::Registry, inbox::sqlite::Sqlite};
+use crate::{app::App, clock::GuestClock, config::Loaded, handler::Registry, inbox::sqlite::Sqlite};
 
 /// Try again to read what is kept unparsed: after an upgrade, as a rule
 #[derive(Debug, clap::Args)]
@@ -13,7 +13,7 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(loaded: &Loaded, registry: &Registry, store: Sqlite, arguments: &Arguments) -> Outcome {
-    let app = App::with_store(loaded, registry, Arc::new(store), Arc::new(SystemClock::new()))?;
+    let app = App::with_store(loaded, registry, Arc::new(store), Arc::new(GuestClock))?;
     let done = app.intake().reparse().await?;
     app.store().close().await?;
     if arguments.format.json {

@@ -10,7 +10,7 @@ use super::{
     names,
 };
 use crate::{
-    clock::{Clock as _, SystemClock},
+    clock::{Clock as _, GuestClock},
     config::{Config, Order},
     inbox::{Owed, ReceiptId, Store, query::Replay},
 };
@@ -34,7 +34,7 @@ pub(in crate::cli) struct Arguments {
 
 pub(super) async fn run(config: &Config, store: &dyn Store, arguments: &Arguments) -> Outcome {
     if let Some(name) = &arguments.handler {
-        names::handler(name, config, &store.stats(SystemClock::new().now()).await?)?;
+        names::handler(name, config, &store.stats(GuestClock.now()).await?)?;
     }
     let replay = match arguments.id {
         Some(id) => {
@@ -42,7 +42,7 @@ pub(super) async fn run(config: &Config, store: &dyn Store, arguments: &Argument
         }
         None => Replay::Dead { handler: arguments.handler.clone() },
     };
-    let replayed = store.replay(&replay, SystemClock::new().steady()).await?;
+    let replayed = store.replay(&replay, GuestClock.steady()).await?;
     if arguments.format.json {
         return Ok(output::json(&json!({ "replayed": replayed }))?);
     }

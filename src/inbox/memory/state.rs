@@ -301,12 +301,14 @@ impl State {
         ids.sort_unstable();
         let more = ids.len() > limit;
         let ids: BTreeSet<i64> = ids.into_iter().take(limit).map(|(_, id)| id).collect();
+        let dead =
+            self.dispatches.values().filter(|owing| owing.state == DispatchState::Dead && ids.contains(&owing.receipt)).count();
         self.receipts.retain(|id, _| !ids.contains(id));
         self.details.retain(|id, _| !ids.contains(id));
         self.dispatches.retain(|_, owing| !ids.contains(&owing.receipt));
         self.forget_subjects();
         let notes = self.purge_notes(before, limit);
-        Purged { receipts: ids.len() as u64, notes, more: more || (notes > 0 && notes == limit as u64) }
+        Purged { receipts: ids.len() as u64, dead: dead as u64, notes, more: more || (notes > 0 && notes == limit as u64) }
     }
 
     fn purge_notes(&mut self, before: Timestamp, limit: usize) -> u64 {

@@ -57,6 +57,12 @@ impl Checkpoints {
         Ok(Self::Ours { call: Some(call), thread: Some(thread) })
     }
 
+    /// Makes sure that what the log of an earlier process says is on disk, before anything is built on it. That process may have ended
+    /// because a sync failed, or before it: then the log that is read here is the system's memory of it, and perhaps of nothing else.
+    pub(super) fn make_durable(connection: &Connection) -> std::result::Result<(), StoreError> {
+        log_after(connection, "PASSIVE").map(drop).map_err(|error| fault::of_write(&error))
+    }
+
     /// Looks at the log after a commit, and has done what is to be done.
     pub(super) fn after_commit(&self, connection: &Connection) -> Result<()> {
         let Self::Ours { call: Some(call), .. } = self else { return Ok(()) };

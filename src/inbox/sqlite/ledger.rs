@@ -130,12 +130,14 @@ impl Ledger {
 
     /// Removes those of the given receipts that still owe nothing, and old notes. See [`super::super::Store::purge`].
     pub(super) fn purge(&mut self, receipts: &[i64], before: Timestamp, limit: usize) -> Result<Purged> {
-        let mut removed = 0;
+        let mut purged = Purged::default();
         for &id in receipts {
-            removed += u64::from(self.remove(id)?);
+            let Some(dead) = self.remove(id)? else { continue };
+            purged.receipts += 1;
+            purged.dead += dead;
         }
         let notes = self.purge_notes(before, limit)?;
-        Ok(Purged { receipts: removed, notes, more: notes > 0 && notes == limit as u64 })
+        Ok(Purged { notes, more: notes > 0 && notes == limit as u64, ..purged })
     }
 
     /// See [`super::super::Store::keep_details`].
@@ -271,14 +273,15 @@ impl Ledger {
         Ok(numbers)
     }
 
-    fn remove(&mut self, id: i64) -> Result<bool> {
+    /// Removes a receipt that owes nothing, with all that belongs to it. Returns how many of its dispatches were dead; none if it stays.
+    fn remove(&mut self, id: i64) -> Result<Option<u64>> {
         let (first, last) = dispatch_range(id);
         let mut owing = self.connection.prepare_cached("SELECT handler, state FROM dispatch WHERE id BETWEEN ?1 AND ?2")?;
         let dispatches: Vec<(i64, DispatchState)> =
             owing.query_map([first, last], |row| Ok((row.get(0)?, state(row, 1)?)))?.collect::<Result<_>>()?;
         drop(owing);
         if dispatches.iter().any(|(_, state)| matches!(state, DispatchState::Waiting | DispatchState::Claimed)) {
-            return Ok(false);
+            return Ok(None);
         }
         let removed = self
             .connection
@@ -288,7 +291,7 @@ impl Ledger {
                 Ok((row.get::<_, i64>(0)?, source(row, 1)?, row.get::<_, i64>(2)?, subject))
             })
             .optional()?;
-        let Some((endpoint, source, unparsed, subject)) = removed else { return Ok(false) };
+        let Some((endpoint, source, unparsed, subject)) = removed else { return Ok(None) };
         subject.map(|(kind, subject)| self.forget_subject(&subject, kind, endpoint)).transpose()?;
         self.connection.prepare_cached("DELETE FROM original WHERE receipt = ?1")?.execute([id])?;
         self.forget_details(id)?;
@@ -297,9 +300,10 @@ impl Ledger {
         self.tally.add(endpoint, What::Receipts, -1);
         self.tally.add(endpoint, What::Recovered, -i64::from(source == Source::Recovered));
         self.tally.add(endpoint, What::Unparsed, -unparsed);
+        let dead = dispatches.iter().filter(|(_, state)| *state == DispatchState::Dead).count();
         for (handler, state) in dispatches {
             self.tally.add(handler, What::Dispatches(state), -1);
         }
-        Ok(true)
+        Ok(Some(dead as u64))
     }
 }

@@ -54,6 +54,9 @@ use super::{
     secrets::{KeptSecret, KeptSecrets, SecretsReader},
 };
 
+/// How many dead dispatches are revived in one transaction.
+const REVIVED_AT_ONCE: usize = 500;
+
 /// Which file, and how to treat it.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -137,14 +140,18 @@ impl Sqlite {
         let path = place::locate(&options.path, options.exclusive)?;
         let held = options.exclusive.then(|| place::lock(&path)).transpose()?;
         let mut connection = place::connect(&path, &options)?;
-        if let Age::Older(version) = schema::age(&connection)? {
+        if schema::age(&connection)? != Age::Current {
             let _alone = lock_to_migrate(held.as_ref(), &path)?;
-            schema::migrate(&mut connection, version)?;
+            // Looked at again: whoever had the lock may have done it.
+            if let Age::Older(version) = schema::age(&connection)? {
+                schema::migrate(&mut connection, version)?;
+            }
         }
         let fate = writer::Fate::default();
         let mut ledger = Ledger::new(connection);
         let checkpoints = if options.exclusive {
             ledger.connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(|error| fault::of_read(&error))?;
+            Checkpoints::make_durable(&ledger.connection)?;
             take_back(&mut ledger).map_err(|error| fault::of_read(&error))?;
             Checkpoints::start(place::connect(&path, &options)?, fate.clone())?
         } else {
@@ -157,6 +164,19 @@ impl Sqlite {
             readers: Readers::new(path.clone(), options, fate),
             path,
         })
+    }
+
+    /// In steps, so that no notification waits long behind thousands of dead dispatches.
+    async fn replay_dead(&self, handler: Option<String>, now: Timestamp) -> Result<u64, StoreError> {
+        let (mut revived, mut from) = (0, Some((i64::MIN, i64::MIN)));
+        while let Some(place) = from {
+            let handler = handler.clone();
+            let step = self.writer.write(move |ledger| ledger.replay_dead(handler.as_deref(), place, REVIVED_AT_ONCE, now));
+            let (count, next) = step.await?;
+            revived += count;
+            from = next;
+        }
+        Ok(revived)
     }
 
     fn bytes(&self) -> u64 {
@@ -234,8 +254,10 @@ impl Store for Sqlite {
 
     async fn replay(&self, replay: &Replay, now: Timestamp) -> Result<u64, StoreError> {
         self.disk.admit(0)?;
-        let replay = replay.clone();
-        self.writer.write(move |ledger| ledger.replay(&replay, now)).await
+        match replay.clone() {
+            Replay::Receipt { id, handlers } => self.writer.write(move |ledger| ledger.replay_receipt(id, &handlers, now)).await,
+            Replay::Dead { handler } => self.replay_dead(handler, now).await,
+        }
     }
 
     async fn skip(&self, id: DispatchId, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
@@ -321,6 +343,7 @@ impl Store for Sqlite {
     }
 
     async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.disk.admit(0)?;
         self.writer.write(move |ledger| ledger.probe(now)).await
     }
 

@@ -127,7 +127,15 @@ fn private_file(path: &Path) -> io::Result<File> {
 
 #[cfg(target_os = "linux")]
 fn refuse_network(path: &Path) -> Result<(), StoreError> {
-    const NETWORK: [(i64, &str); 4] = [(0x6969, "NFS"), (0x517b, "SMB"), (0xff53_4d42, "CIFS"), (0xfe53_4d42, "SMB2")];
+    const NETWORK: [(i64, &str); 7] = [
+        (0x6969, "NFS"),
+        (0x517b, "SMB"),
+        (0xff53_4d42, "CIFS"),
+        (0xfe53_4d42, "SMB2"),
+        (0x0102_1997, "9P"),
+        (0x00c3_6400, "Ceph"),
+        (0x0bd0_0bd0, "Lustre"),
+    ];
     let disk = rustix::fs::statfs(path)
         .map_err(|error| StoreError::Unavailable(format!("cannot look at the disk of `{}`: {error}", path.display())))?;
     match NETWORK.iter().find(|(magic, _)| *magic == disk.f_type) {

@@ -125,7 +125,7 @@ async fn below_the_reserve_nothing_comes_in_and_everything_ends() {
     store.disk.pretend(Instant::now(), 0);
     let claimed = store.claim(one("log")).await.unwrap().remove(0);
     assert!(store.finish(done(&claimed)).await.unwrap());
-    store.probe(now()).await.unwrap();
+    assert!(matches!(store.probe(now()).await, Err(StoreError::Full(_))), "it is not ready for what it would refuse");
     // A look at the disk counts for a moment only; then the store finds by itself that there is room.
     tokio::time::sleep(Duration::from_millis(150)).await;
     store.accept(arrival(2, 0)).await.unwrap();
@@ -141,6 +141,24 @@ async fn the_log_starts_over_while_writing_never_stops() {
         largest = largest.max(log.metadata().unwrap().len());
     }
     assert!(largest < 64 * 1_024 * 1_024, "{largest} bytes");
+}
+
+/// What a process left behind that was killed, or that ended because a sync failed: the system shows its log, the disk may not have it.
+#[tokio::test]
+async fn what_another_process_left_in_the_log_is_on_disk_before_anything_is_built_on_it() {
+    let Fresh { store, _home } = fresh();
+    store.accept(arrival(1, 0)).await.unwrap();
+    let left = tempfile::tempdir().unwrap();
+    let copied = left.path().join("inbox.db");
+    for suffix in ["", "-wal"] {
+        std::fs::copy(place::beside(&store.path, suffix), place::beside(&copied, suffix)).unwrap();
+    }
+    let opened = Sqlite::open(Options::new(&copied)).unwrap();
+    let without_log = left.path().join("without-log.db");
+    std::fs::copy(&copied, &without_log).unwrap();
+    let kept = rusqlite::Connection::open(&without_log).unwrap();
+    assert_eq!(kept.query_row("SELECT count(*) FROM receipt", [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+    drop(opened);
 }
 
 #[cfg(feature = "sabotage")]

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Result, Row, params};
 
 use super::{
-    super::{AttemptResult, Claim, Claimed, DispatchId, DispatchState, Finish, Lease, Owed, ReceiptId, Verdict, query::Replay},
+    super::{AttemptResult, Claim, Claimed, DispatchId, DispatchState, Finish, Lease, Owed, ReceiptId, Verdict},
     column::{
         self, BODY_AND_DETAILS, PER_RECEIPT, RECEIPT, dispatch_range, micros, micros_after, receipt_of, result_code, span,
         state_code,
@@ -159,21 +159,29 @@ impl Ledger {
         self.lose(&claimed, None)
     }
 
-    /// See [`super::super::Store::replay`].
-    pub(super) fn replay(&mut self, replay: &Replay, now: Timestamp) -> Result<u64> {
-        match replay {
-            Replay::Receipt { id, handlers } => self.replay_receipt(*id, handlers, now),
-            Replay::Dead { handler: None } => {
-                let dead = self.select(&format!("SELECT {} FROM dispatch WHERE state = 3 ORDER BY id", Leaving::COLUMNS), [])?;
-                self.revive_all(&dead, DispatchState::Dead, now)
-            }
-            Replay::Dead { handler: Some(handler) } => {
-                let Some(handler) = self.known_name(handler)? else { return Ok(0) };
-                let sql = format!("SELECT {} FROM dispatch WHERE state = 3 AND handler = ?1 ORDER BY id", Leaving::COLUMNS);
-                let dead = self.select(&sql, [handler])?;
-                self.revive_all(&dead, DispatchState::Dead, now)
-            }
-        }
+    /// Revives dead dispatches from the given place on, up to `limit`. Returns how many, and the place behind the last, if there may be
+    /// more. The places are in the order of the index of the dead: by handler and number.
+    pub(super) fn replay_dead(
+        &mut self,
+        handler: Option<&str>,
+        from: (i64, i64),
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<(u64, Option<(i64, i64)>)> {
+        let only = match handler.map(|handler| self.known_name(handler)).transpose()? {
+            Some(None) => return Ok((0, None)),
+            only => only.flatten(),
+        };
+        let dead = self.select(
+            &format!(
+                "SELECT {} FROM dispatch INDEXED BY dispatch_dead WHERE state = 3 AND (handler, id) >= (?1, ?2) \
+                 AND handler = coalesce(?3, handler) ORDER BY handler, id LIMIT ?4",
+                Leaving::COLUMNS
+            ),
+            params![only.map_or(from.0, |only| only.max(from.0)), from.1, only, i64::try_from(limit).unwrap_or(i64::MAX)],
+        )?;
+        let next = dead.last().filter(|_| dead.len() == limit).map(|last| (last.handler, last.id + 1));
+        Ok((self.revive_all(&dead, DispatchState::Dead, now)?, next))
     }
 
     /// See [`super::super::Store::skip`].
@@ -187,7 +195,8 @@ impl Ledger {
         Ok(true)
     }
 
-    fn replay_receipt(&mut self, id: ReceiptId, handlers: &[Owed], now: Timestamp) -> Result<u64> {
+    /// Revives what of a receipt has ended, and makes what it was not owed before.
+    pub(super) fn replay_receipt(&mut self, id: ReceiptId, handlers: &[Owed], now: Timestamp) -> Result<u64> {
         let receipt = self
             .connection
             .prepare_cached(&format!(

@@ -4,6 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use asc_webhooks::inbox::{Attempt, AttemptResult, DispatchState, ReceiptId, Store, Verdict, query::Replay};
 use bytes::Bytes;
+use futures_util::future::join_all;
 
 use super::{LEASE, Letter, accept, at, claim, claim_ids, dead, finish, kept_by_every_store, owing, record, retry, stats};
 
@@ -20,6 +21,7 @@ kept_by_every_store! {
     a_dead_dispatch_stays_dead
     a_replay_starts_from_the_beginning
     a_replay_of_the_dead_is_for_one_handler_or_all
+    however_many_are_dead_all_are_replayed
     a_dead_dispatch_that_is_skipped_is_done_and_says_why
     an_event_that_is_owed_in_order_waits_for_the_earlier_ones
     a_latecomer_goes_before_those_that_happened_after_it
@@ -184,6 +186,21 @@ async fn a_replay_of_the_dead_is_for_one_handler_or_all(store: Arc<dyn Store>) {
     assert_eq!(store.replay(&Replay::Dead { handler: Some("never heard of".into()) }, at(3_000)).await.unwrap(), 0);
     assert_eq!(store.replay(&Replay::Dead { handler: None }, at(3_000)).await.unwrap(), 3);
     assert_eq!(claim(&*store, "log", 9, 3_000).await.len(), 4);
+}
+
+async fn however_many_are_dead_all_are_replayed(store: Arc<dyn Store>) {
+    const MANY: usize = 1_003;
+    let letters = (0..MANY).map(|number| Letter { owed: vec![("chat", false), ("log", false)], ..Letter::new(number) });
+    join_all(letters.map(|letter| store.accept(letter.arrival()))).await;
+    for handler in ["log", "chat"] {
+        let claimed = claim(&*store, handler, MANY, 2_000).await;
+        join_all(claimed.into_iter().map(|claimed| finish(&*store, claimed.lease, dead()))).await;
+    }
+    assert_eq!(store.replay(&Replay::Dead { handler: Some("chat".into()) }, at(3_000)).await.unwrap(), MANY as u64);
+    assert_eq!(store.replay(&Replay::Dead { handler: None }, at(3_000)).await.unwrap(), MANY as u64);
+    for handler in ["log", "chat"] {
+        assert_eq!(claim(&*store, handler, 2 * MANY, 3_000).await.len(), MANY, "{handler}");
+    }
 }
 
 async fn an_event_that_is_owed_in_order_waits_for_the_earlier_ones(store: Arc<dyn Store>) {

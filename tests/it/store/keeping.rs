@@ -356,10 +356,11 @@ async fn a_purge_removes_what_owes_nothing_and_remembers_it(store: Arc<dyn Store
         assert!(finish(&*store, claimed.lease, verdict).await);
     }
     // 1, 2 and 3 are done or dead; 4 waits, 5 is claimed, 6 waits.
-    assert_eq!(store.purge(at(1_003), 1).await.unwrap(), Purged { receipts: 1, notes: 0, more: true });
-    assert_eq!(store.purge(at(1_003), 9).await.unwrap(), Purged { receipts: 1, notes: 0, more: false });
-    assert_eq!(store.purge(at(9_000), 9).await.unwrap(), Purged { receipts: 1, notes: 0, more: false });
-    assert_eq!(store.purge(at(9_000), 9).await.unwrap(), Purged { receipts: 0, notes: 0, more: false });
+    let purged = |receipts, dead, more| Purged { receipts, dead, notes: 0, more };
+    assert_eq!(store.purge(at(1_003), 1).await.unwrap(), purged(1, 0, true));
+    assert_eq!(store.purge(at(1_003), 9).await.unwrap(), purged(1, 1, false));
+    assert_eq!(store.purge(at(9_000), 9).await.unwrap(), purged(1, 0, false));
+    assert_eq!(store.purge(at(9_000), 9).await.unwrap(), purged(0, 0, false));
     assert!(store.receipt(ReceiptId(1)).await.unwrap().is_none());
     let left = stats(&*store).await;
     assert_eq!((left.receipts, left.identities), (3, 6));

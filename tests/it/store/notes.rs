@@ -38,7 +38,7 @@ async fn notes_end_when_nobody_keeps_them_again(store: Arc<dyn Store>) {
     for (key, kept_at) in [("a", 1_000), ("b", 1_001), ("c", 1_002), ("a", 1_003)] {
         store.keep_note("chat", key, "text", at(kept_at)).await.unwrap();
     }
-    let purged = |notes, more| Purged { receipts: 0, notes, more };
+    let purged = |notes, more| Purged { receipts: 0, dead: 0, notes, more };
     assert_eq!(store.purge(at(1_001), 9).await.unwrap(), purged(0, false), "`a` was kept again");
     assert_eq!(store.purge(at(1_003), 1).await.unwrap(), purged(1, true));
     assert_eq!([note(&*store, "chat", "b").await, note(&*store, "chat", "c").await], [None, Some("text".to_owned())]);
