@@ -4,15 +4,18 @@
 //! half the house, and change how the program under test writes JSON.
 
 use std::{
-    io::{self, BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
+    fs,
+    io::{BufRead as _, BufReader},
+    path::Path,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::{
     PATIENCE, left,
@@ -30,6 +33,8 @@ pub(crate) struct Browser {
     client: reqwest::Client,
     session: String,
     process: Child,
+    /// Where the browser keeps all that it would leave behind.
+    folder: TempDir,
 }
 
 /// Which colours the reader prefers.
@@ -51,8 +56,10 @@ impl Scheme {
 impl Browser {
     /// Opens one.
     pub(crate) async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let mut process = Command::new("chromedriver")
             .arg("--port=0")
+            .env("TMPDIR", folder.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -69,7 +76,7 @@ impl Browser {
             },
             "goog:loggingPrefs": { "browser": "ALL" }
         });
-        let mut browser = Self { client: client(), session: driver, process };
+        let mut browser = Self { client: client(), session: driver, process, folder };
         let session = browser.ask("", json!({ "capabilities": { "alwaysMatch": wishes } })).await;
         browser.session = format!("{}/{}", browser.session, session["sessionId"].as_str().unwrap());
         browser.tell("Page.enable", json!({})).await;
@@ -141,7 +148,7 @@ impl Browser {
     pub(crate) async fn picture(&self, name: &str) {
         let picture = self.tell("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
         let bytes = BASE64_STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
-        std::fs::write(left(&format!("{name}.png")), bytes).unwrap();
+        fs::write(left(&format!("{name}.png")), bytes).unwrap();
     }
 
     /// Sets the size of the window, as a phone or a desk has it.
@@ -182,20 +189,29 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Only the end of the session ends the browser too: a driver that is ended leaves it behind.
-        let _ = self.end_session();
         let _ = self.process.kill();
         let _ = self.process.wait();
+        // A driver that is ended leaves its browser behind, which has many parts; none may write into the folder that is removed next.
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            let parts = parts(self.folder.path());
+            if parts.is_empty() {
+                break;
+            }
+            for part in parts {
+                let _ = kill_process(part, Signal::KILL);
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 
-impl Browser {
-    /// Ends the session, and waits until that is done. Whoever is dropped cannot ask by the client, which needs somebody to wait.
-    fn end_session(&self) -> io::Result<()> {
-        let (address, path) = self.session.trim_start_matches("http://").split_once('/').unwrap_or_default();
-        let mut driver = TcpStream::connect(address)?;
-        driver.set_read_timeout(Some(PATIENCE))?;
-        write!(driver, "DELETE /{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
-        driver.read(&mut [0; 64]).map(drop)
-    }
+/// The processes whose command line names this folder: all of a browser, which keeps its profile there.
+fn parts(folder: &Path) -> Vec<Pid> {
+    let folder = folder.to_str().unwrap();
+    let names_it =
+        |process: &Path| fs::read(process.join("cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(folder));
+    let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| Some(entry.ok()?.path()));
+    let parts = processes.filter(|process| names_it(process));
+    parts.filter_map(|process| Pid::from_raw(process.file_name()?.to_str()?.parse().ok()?)).collect()
 }
