@@ -61,7 +61,8 @@ enum Action {
 
 #[derive(Deserialize)]
 struct Keys {
-    action: ActionKey,
+    /// None if it is missing or not known: then nothing is guessed of what may stand beside it.
+    action: Option<ActionKey>,
     groups: Vec<String>,
     dry_run: bool,
     use_asc_key: bool,
@@ -81,16 +82,13 @@ enum ActionKey {
 
 impl Act {
     fn new(section: &Section, shared: Option<&Arc<Client>>, clock: &Arc<dyn Clock>) -> Result<Self, SectionError> {
-        let keys: Keys = section.parse()?;
-        let (action, client) = (action(&keys), keys.client(section.outgoing(), shared, clock));
-        match (action, client) {
-            (Ok(action), Ok(client)) => Ok(Self { client, action, dry_run: keys.dry_run }),
-            (action, client) => {
-                let mut errors = SectionError::default();
-                action.err().into_iter().chain(client.err()).for_each(|error| errors.extend(error));
-                Err(errors)
-            }
-        }
+        section.settle(|keys: Keys| {
+            let mut errors = SectionError::default();
+            let action = errors.note(action(&keys));
+            let client = errors.note(keys.client(section.outgoing(), shared, clock));
+            let (Some(action), Some(client)) = (action, client) else { return Err(errors) };
+            Ok(Self { client, action, dry_run: keys.dry_run })
+        })
     }
 }
 
@@ -200,13 +198,14 @@ fn failure(error: asc::Error) -> HandlerError {
 
 fn action(keys: &Keys) -> Result<Action, SectionError> {
     match (keys.action, keys.groups.is_empty()) {
-        (ActionKey::AddToGroups, false) => Ok(Action::AddToGroups(keys.groups.clone())),
-        (ActionKey::AddToGroups, true) => {
+        (None, _) => Err(SectionError::new("action", "is missing")),
+        (Some(ActionKey::AddToGroups), false) => Ok(Action::AddToGroups(keys.groups.clone())),
+        (Some(ActionKey::AddToGroups), true) => {
             Err(SectionError::new("groups", "is empty, expected the names or ids of groups of testers")
                 .hint("write `groups = [\"Friends\"]`"))
         }
-        (ActionKey::SubmitForBetaReview, true) => Ok(Action::SubmitForBetaReview),
-        (ActionKey::Release, true) => Ok(Action::Release),
+        (Some(ActionKey::SubmitForBetaReview), true) => Ok(Action::SubmitForBetaReview),
+        (Some(ActionKey::Release), true) => Ok(Action::Release),
         (_, false) => {
             Err(SectionError::new("groups", "is of no use with this action").hint("remove it, or set `action = \"add-to-groups\"`"))
         }

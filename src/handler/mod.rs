@@ -24,6 +24,7 @@ pub mod registry;
 pub mod route;
 pub mod section;
 mod target;
+mod words;
 
 #[doc = include_str!("../docs/handlers.md")]
 pub mod writing {}

@@ -1,12 +1,14 @@
-//! A URL that the configuration names, and which addresses it may lead to.
+//! A URL that the configuration names, and the client that may go there.
 //!
 //! It may hold a token, so it shows no more of itself than where it leads.
 
 use std::fmt;
 
+use http::Method;
+use reqwest::RequestBuilder;
 use url::Url;
 
-use super::SectionError;
+use super::{HandlerError, SectionError};
 use crate::{
     http_client::{HttpClient, Outgoing, Reach},
     secret::Secret,
@@ -15,14 +17,16 @@ use crate::{
 /// Where requests go.
 #[derive(Clone)]
 pub(super) struct Target {
-    key: &'static str,
     url: Url,
-    reach: Reach,
+    client: HttpClient,
 }
 
 impl Target {
     /// Reads the URL that stands at `key`. Without TLS nothing may leave the private network: whoever sees it passing could read it.
-    pub(super) fn read(key: &'static str, url: &Secret, allow_private: bool) -> Result<Self, SectionError> {
+    ///
+    /// # Errors
+    /// When it is none, or leads where no request may go.
+    pub(super) fn read(key: &str, url: &Secret, allow_private: bool, outgoing: &Outgoing) -> Result<Self, SectionError> {
         let url: Url = url.expose().parse().map_err(|error| SectionError::new(key, format!("expected a URL, {error}")))?;
         if !url.username().is_empty() || url.password().is_some() {
             let error = SectionError::new(key, "there is a user name or password in it");
@@ -38,7 +42,9 @@ impl Target {
             }
             _ => return Err(SectionError::new(key, "expected `https`, found another scheme")),
         };
-        Ok(Self { key, url, reach })
+        let client = outgoing.client(reach).map_err(|error| SectionError::new(key, error.to_string()))?;
+        client.judge(&url).map_err(|refused| SectionError::new(key, refused.to_string()))?;
+        Ok(Self { url, client })
     }
 
     /// The URL.
@@ -55,11 +61,20 @@ impl Target {
         self
     }
 
-    /// A client that can go there.
-    pub(super) fn client(&self, outgoing: &Outgoing) -> Result<HttpClient, SectionError> {
-        let client = outgoing.client(self.reach).map_err(|error| SectionError::new(self.key, error.to_string()))?;
-        client.judge(&self.url).map_err(|refused| SectionError::new(self.key, refused.to_string()))?;
-        Ok(client)
+    /// Begins a request to it.
+    ///
+    /// # Errors
+    /// When that may not be made. The error is one never to try again after.
+    pub(super) fn request(&self, method: Method) -> Result<RequestBuilder, HandlerError> {
+        self.request_to(method, self.url.clone())
+    }
+
+    /// Begins a request to another URL, by the same rules.
+    ///
+    /// # Errors
+    /// When that may not be made. The error is one never to try again after.
+    pub(super) fn request_to(&self, method: Method, url: Url) -> Result<RequestBuilder, HandlerError> {
+        self.client.request(method, url).map_err(HandlerError::reject)
     }
 }
 

@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Service, Settled};
+use super::{Chat, Service};
 use crate::{
     handler::{
-        HandlerError, SectionError,
+        HandlerError, Section, SectionError,
         answer::{Answer, wait_of},
         message::{Message, Severity, cut},
         target::Target,
+        words::Words,
     },
     secret::Secret,
 };
@@ -50,10 +51,11 @@ pub(in crate::handler) struct Keys {
 impl Service for Discord {
     type Keys = Keys;
 
-    fn settle(keys: Keys) -> Result<Settled<Self>, SectionError> {
-        let target = Target::read("url", &keys.url, keys.allow_private);
+    fn settle(keys: Keys, section: &Section) -> Result<Chat<Self>, SectionError> {
+        let target = Target::read("url", &keys.url, keys.allow_private, section.outgoing());
         let mention = keys.mention.map(|given| Mention::read(&given)).transpose();
-        Settled::of(mention.map(|mention| Self { mention }), target, keys.template.as_deref())
+        let words = Words::read(keys.template.as_deref(), section.voice());
+        Chat::of(mention.map(|mention| Self { mention }), target, words)
     }
 
     fn body(&self, message: &Message, _now: Timestamp) -> Value {

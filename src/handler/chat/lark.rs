@@ -10,13 +10,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::{Service, Settled};
+use super::{Chat, Service};
 use crate::{
     handler::{
-        HandlerError, SectionError,
+        HandlerError, Section, SectionError,
         answer::Answer,
         message::{Message, Severity, clean, cut},
         target::Target,
+        words::Words,
     },
     secret::Secret,
 };
@@ -46,9 +47,10 @@ pub(in crate::handler) struct Keys {
 impl Service for Lark {
     type Keys = Keys;
 
-    fn settle(keys: Keys) -> Result<Settled<Self>, SectionError> {
-        let target = Target::read("url", &keys.url, keys.allow_private);
-        Settled::of(Ok(Self { secret: keys.secret }), target, keys.template.as_deref())
+    fn settle(keys: Keys, section: &Section) -> Result<Chat<Self>, SectionError> {
+        let target = Target::read("url", &keys.url, keys.allow_private, section.outgoing());
+        let words = Words::read(keys.template.as_deref(), section.voice());
+        Chat::of(Ok(Self { secret: keys.secret }), target, words)
     }
 
     fn body(&self, message: &Message, now: Timestamp) -> Value {

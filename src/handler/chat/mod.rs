@@ -25,13 +25,13 @@ pub(super) use self::{discord::Discord, lark::Lark, slack::Slack, teams::Teams, 
 use super::{
     Context, Handler, HandlerError, Section, SectionError,
     answer::Answer,
-    message::{Fact, Message, Template, Told, Voice},
+    message::{Fact, Message, Told},
     target::Target,
+    words::Words,
 };
 use crate::{
     clock::{Clock, SystemClock},
     event::Event,
-    http_client::HttpClient,
 };
 
 /// A chat service: how a message looks in it, and what its answers mean.
@@ -39,8 +39,8 @@ pub(super) trait Service: Sized + Send + Sync + 'static {
     /// The keys of its section.
     type Keys: DeserializeOwned;
 
-    /// Takes the keys of its section.
-    fn settle(keys: Self::Keys) -> Result<Settled<Self>, SectionError>;
+    /// Makes a handler of the keys of its section.
+    fn settle(keys: Self::Keys, section: &Section) -> Result<Chat<Self>, SectionError>;
 
     /// The body of the request that tells a message.
     fn body(&self, message: &Message, now: Timestamp) -> Value;
@@ -56,48 +56,12 @@ pub(super) trait Service: Sized + Send + Sync + 'static {
     }
 }
 
-/// What the keys of a section come to.
-pub(super) struct Settled<S> {
-    service: S,
-    target: Target,
-    template: Option<Template>,
-}
-
-impl<S> Settled<S> {
-    /// Puts the parts together.
-    ///
-    /// # Errors
-    /// With what is wrong with any of them.
-    fn of(
-        service: Result<S, SectionError>,
-        target: Result<Target, SectionError>,
-        template: Option<&str>,
-    ) -> Result<Self, SectionError> {
-        let mut errors = SectionError::default();
-        let mut note = |error: SectionError| errors.extend(error);
-        let target = target.map_err(&mut note).ok();
-        let service = service.map_err(&mut note).ok();
-        let template = self::template(template).map_err(&mut note).ok();
-        match (service, target, template) {
-            (Some(service), Some(target), Some(template)) => Ok(Self { service, target, template }),
-            _ => Err(errors),
-        }
-    }
-}
-
 /// Tells people in a chat.
 pub(super) struct Chat<S> {
     service: S,
     target: Target,
-    client: HttpClient,
     words: Words,
     clock: Arc<dyn Clock>,
-}
-
-/// How events are put into words: those that all share, with the configuration's own in the place of the sentence.
-struct Words {
-    template: Option<Template>,
-    voice: Voice,
 }
 
 impl<S: Service> Chat<S> {
@@ -107,33 +71,29 @@ impl<S: Service> Chat<S> {
     /// When the address cannot be posted to within the address rules, or the template is none.
     #[expect(clippy::needless_pass_by_value, reason = "the shape of a factory")]
     pub(super) fn new(section: Section) -> Result<Self, SectionError> {
-        let Settled { service, target, template } = section.settle(S::settle)?;
-        let client = target.client(section.outgoing())?;
-        let words = Words { template, voice: section.voice().clone() };
-        Ok(Self { service, target, client, words, clock: Arc::new(SystemClock::new()) })
-    }
-}
-
-impl Words {
-    /// Reads the configuration's own words.
-    fn read(given: Option<&str>, voice: &Voice) -> Result<Self, SectionError> {
-        Ok(Self { template: template(given)?, voice: voice.clone() })
+        section.settle(|keys| S::settle(keys, &section))
     }
 
-    /// The event in words.
-    fn message(&self, told: &Told<'_>) -> Result<Message, HandlerError> {
-        let message = Message::of(told, &self.voice);
-        match &self.template {
-            Some(template) => template.reword(told, message).map_err(HandlerError::reject),
-            None => Ok(message),
-        }
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// With what is wrong with any of them.
+    fn of(
+        service: Result<S, SectionError>,
+        target: Result<Target, SectionError>,
+        words: Result<Words, SectionError>,
+    ) -> Result<Self, SectionError> {
+        let mut errors = SectionError::default();
+        let (target, service, words) = (errors.note(target), errors.note(service), errors.note(words));
+        let (Some(target), Some(service), Some(words)) = (target, service, words) else { return Err(errors) };
+        Ok(Self { service, target, words, clock: Arc::new(SystemClock::new()) })
     }
 }
 
 impl<S: Service> Handler for Chat<S> {
     async fn handle(&self, event: Arc<Event>, ctx: Context) -> Result<(), HandlerError> {
         let body = self.service.body(&self.words.message(&ctx.told(&event).await)?, self.clock.now());
-        let request = self.client.request(Method::POST, self.target.url().clone()).map_err(HandlerError::reject)?;
+        let request = self.target.request(Method::POST)?;
         let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         let response = request.send().await.map_err(reqwest::Error::without_url)?;
         self.service.verdict(&Answer::read(response, self.clock.now()).await)
@@ -160,11 +120,6 @@ impl<S> fmt::Debug for Chat<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Chat").field("target", &self.target).finish_non_exhaustive()
     }
-}
-
-/// The words of the configuration's own that take the place of the sentence.
-fn template(given: Option<&str>) -> Result<Option<Template>, SectionError> {
-    given.map(Template::compile).transpose().map_err(|error| SectionError::new("template", error.to_string()))
 }
 
 /// The facts, as lines of one text.

@@ -8,12 +8,13 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Service, Settled};
+use super::{Chat, Service};
 use crate::{
     handler::{
-        SectionError,
+        Section, SectionError,
         message::{Message, Severity, cut},
         target::Target,
+        words::Words,
     },
     secret::Secret,
 };
@@ -37,8 +38,10 @@ pub(in crate::handler) struct Keys {
 impl Service for Teams {
     type Keys = Keys;
 
-    fn settle(keys: Keys) -> Result<Settled<Self>, SectionError> {
-        Settled::of(Ok(Self), Target::read("url", &keys.url, keys.allow_private), keys.template.as_deref())
+    fn settle(keys: Keys, section: &Section) -> Result<Chat<Self>, SectionError> {
+        let target = Target::read("url", &keys.url, keys.allow_private, section.outgoing());
+        let words = Words::read(keys.template.as_deref(), section.voice());
+        Chat::of(Ok(Self), target, words)
     }
 
     fn body(&self, message: &Message, _now: Timestamp) -> Value {

@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Service, Settled, as_lines};
+use super::{Chat, Service, as_lines};
 use crate::{
     handler::{
-        HandlerError, SectionError,
+        HandlerError, Section, SectionError,
         answer::{Answer, wait_of},
         message::{Message, Severity, cut},
         target::Target,
+        words::Words,
     },
     secret::Secret,
 };
@@ -44,7 +45,7 @@ pub(in crate::handler) struct Keys {
 impl Service for Telegram {
     type Keys = Keys;
 
-    fn settle(keys: Keys) -> Result<Settled<Self>, SectionError> {
+    fn settle(keys: Keys, section: &Section) -> Result<Chat<Self>, SectionError> {
         let token = keys.token.expose().trim();
         let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'_' | b'-');
         let service = if token.contains(':') && token.bytes().all(is_part) {
@@ -53,8 +54,9 @@ impl Service for Telegram {
             Err(SectionError::new("token", "expected a bot's token, such as `123456:ABC-DEF`"))
         };
         let url = Secret::new(format!("{}/bot{token}/sendMessage", keys.api_url.expose().trim_end_matches('/')));
-        let target = Target::read("api_url", &url, keys.allow_private);
-        Settled::of(service, target, keys.template.as_deref())
+        let target = Target::read("api_url", &url, keys.allow_private, section.outgoing());
+        let words = Words::read(keys.template.as_deref(), section.voice());
+        Chat::of(service, target, words)
     }
 
     fn body(&self, message: &Message, _now: Timestamp) -> Value {

@@ -11,7 +11,7 @@ use wiremock::{
 use super::{slack::Webhook, *};
 use crate::{
     event::{Details, EventKind, sample},
-    handler::{BoxHandler, Registry, message::Told},
+    handler::{BoxHandler, Registry, message::Voice},
 };
 
 const HOSTILE: &str = "\u{202e}@channel <!channel> @everyone **bold** <b>x</b> [l](https://e.example) `c` _i_\n# h\n- l";
@@ -43,7 +43,7 @@ fn event(kind: &EventKind, state: Option<&str>) -> Arc<Event> {
 /// The body that a service is sent for a message.
 fn body_of(kind: &str, message: &Message) -> Value {
     fn body<S: Service>(section: &Section, message: &Message) -> Value {
-        S::settle(section.parse().unwrap()).ok().unwrap().service.body(message, "2026-11-21T14:04:06Z".parse().unwrap())
+        S::settle(section.parse().unwrap(), section).unwrap().service.body(message, "2026-11-21T14:04:06Z".parse().unwrap())
     }
     let keys = BTreeMap::from(KINDS)[kind];
     let section = section(kind, "http://127.0.0.1:1", keys);

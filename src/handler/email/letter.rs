@@ -50,22 +50,21 @@ impl Desk {
         let mut errors = SectionError::default();
         let mut read = |key: String, text: &str| {
             let mailbox = text.parse::<Mailbox>().ok().filter(|mailbox| mailbox.email.to_string().is_ascii());
-            if mailbox.is_none() {
+            errors.note(mailbox.ok_or_else(|| {
                 let error = SectionError::new(key, "expected an address, such as `ci@example.com` or `Our CI <ci@example.com>`");
-                errors.extend(if text.is_ascii() { error } else { error.hint("addresses are written in ASCII, names are not") });
-            }
-            mailbox
+                if text.is_ascii() { error } else { error.hint("addresses are written in ASCII, names are not") }
+            }))
         };
         let from = read("from".to_owned(), from);
         let mut list = |key: &str, texts: &[String]| -> Vec<Mailbox> {
             (0..).zip(texts).filter_map(|(index, text): (usize, _)| read(format!("{key}[{index}]"), text)).collect()
         };
-        let (to, cc) = (list("to", to), list("cc", cc));
+        let (all, cc) = (list("to", to), list("cc", cc));
         if to.is_empty() {
             errors = errors.and("to", "is empty, expected at least one address");
         }
         match from {
-            Some(from) => errors.or(Self { from, to, cc }),
+            Some(from) => errors.or(Self { from, to: all, cc }),
             None => Err(errors),
         }
     }

@@ -18,7 +18,8 @@ use self::{
 };
 use super::{
     Context, Handler, HandlerError, Section, SectionError,
-    message::{Message, Template, Told, Voice, clean_lines},
+    message::{Told, clean_lines},
+    words::Words,
 };
 use crate::{event::Event, http_client::Reach, secret::Secret};
 
@@ -29,8 +30,7 @@ const MOST_ATTACHED: usize = 6_000_000;
 pub(super) struct Email {
     desk: Desk,
     server: Server,
-    template: Option<Template>,
-    voice: Voice,
+    words: Words,
 }
 
 #[derive(Deserialize)]
@@ -54,45 +54,34 @@ impl Email {
     /// When an address is none, half of the login is missing, or the letter would travel for everyone to read.
     #[expect(clippy::needless_pass_by_value, reason = "the shape of a factory")]
     pub(super) fn new(section: Section) -> Result<Self, SectionError> {
-        let keys: Keys = section.parse()?;
-        let mut errors = SectionError::default();
-        let mut note = |error: SectionError| errors.extend(error);
-        let desk = Desk::new(&keys.from, &keys.to, &keys.cc).map_err(&mut note).ok();
-        let login = login(&keys).map_err(&mut note).ok();
-        let reach = reach(&keys).map_err(&mut note).ok();
-        let template = keys.template.as_deref().map(Template::compile).transpose();
-        let template = template.map_err(|error| note(SectionError::new("template", error.to_string()))).ok();
-        if keys.server.trim().is_empty() || keys.server.contains(['/', '@', ' ']) {
-            note(SectionError::new("server", "expected the name of a host, such as `smtp.example.com`"));
-        }
-        let (Some(desk), Some(login), Some(reach), Some(template)) = (desk, login, reach, template) else { return Err(errors) };
-        let port = keys.port.unwrap_or(keys.tls.usual_port());
-        let server =
-            Server { outgoing: section.outgoing().clone(), host: keys.server.trim().to_owned(), port, tls: keys.tls, login, reach };
-        errors.or(Self { desk, server, template, voice: section.voice().clone() })
-    }
-
-    /// The event in words; the configuration's own words take the place of the sentence.
-    fn message(&self, told: &Told<'_>) -> Result<Message, HandlerError> {
-        let message = Message::of(told, &self.voice);
-        match &self.template {
-            Some(template) => template.reword(told, message).map_err(HandlerError::reject),
-            None => Ok(message),
-        }
+        section.settle(|keys: Keys| {
+            let mut errors = SectionError::default();
+            let desk = errors.note(Desk::new(&keys.from, &keys.to, &keys.cc));
+            let host = errors.note(host(&keys.server));
+            let login = errors.note(login(&keys));
+            let reach = errors.note(reach(&keys));
+            let words = errors.note(Words::read(keys.template.as_deref(), section.voice()));
+            let (Some(desk), Some(host), Some(login), Some(reach), Some(words)) = (desk, host, login, reach, words) else {
+                return Err(errors);
+            };
+            let port = keys.port.unwrap_or(keys.tls.usual_port());
+            let server = Server { outgoing: section.outgoing().clone(), host, port, tls: keys.tls, login, reach };
+            Ok(Self { desk, server, words })
+        })
     }
 }
 
 impl Handler for Email {
     async fn handle(&self, event: Arc<Event>, ctx: Context) -> Result<(), HandlerError> {
         let told = ctx.told(&event).await;
-        let message = self.message(&told)?;
+        let message = self.words.message(&told)?;
         let attached = attached(&told, &ctx).await?;
         let letter = self.desk.write(&told, &message, attached, ctx.idempotency_key())?;
         self.server.hand_over(&letter).await
     }
 
     fn preview(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>> {
-        Some(self.message(told).map(|message| message.signed()))
+        Some(self.words.message(told).map(|message| message.signed()))
     }
 
     fn takes_test(&self) -> bool {
@@ -104,6 +93,14 @@ impl fmt::Debug for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Email").field("server", &self.server).finish_non_exhaustive()
     }
+}
+
+fn host(server: &str) -> Result<String, SectionError> {
+    let host = server.trim();
+    if host.is_empty() || host.contains(['/', '@', ' ']) {
+        return Err(SectionError::new("server", "expected the name of a host, such as `smtp.example.com`"));
+    }
+    Ok(host.to_owned())
 }
 
 fn login(keys: &Keys) -> Result<Option<Login>, SectionError> {

@@ -71,30 +71,31 @@ impl Exec {
     /// When there is no such program or directory, or a variable is not one.
     #[expect(clippy::needless_pass_by_value, reason = "the shape of a factory")]
     pub fn new(section: Section) -> Result<Self, SectionError> {
-        let keys: Keys = section.parse()?;
-        let mut errors = SectionError::default();
-        let program = program::find(&keys.command, PATH).map_err(|error| errors.extend(error)).unwrap_or_default();
-        if !keys.cwd.is_absolute() || !keys.cwd.is_dir() {
-            errors = errors.and("cwd", format!("expected the absolute path of a directory, found `{}`", keys.cwd.display()));
-        }
-        for (name, value) in &keys.env {
-            let key = format!("env.{name}");
-            if name.is_empty() || name.contains(['=', '\0']) || value.expose().contains('\0') {
-                errors = errors.and(key, "expected a name without `=`, and no NUL");
-            } else if name.starts_with("ASC_") {
-                errors = errors.and(key, "names that begin with `ASC_` are set by us");
+        section.settle(|keys: Keys| {
+            let mut errors = SectionError::default();
+            let program = errors.note(program::find(&keys.command, PATH)).unwrap_or_default();
+            if !keys.cwd.is_absolute() || !keys.cwd.is_dir() {
+                errors = errors.and("cwd", format!("expected the absolute path of a directory, found `{}`", keys.cwd.display()));
             }
-        }
-        if keys.reject_codes.contains(&0) {
-            errors = errors.and("reject_codes", "0 means that the event is done");
-        }
-        errors.or(Self {
-            program,
-            arguments: keys.command.into_iter().skip(1).collect(),
-            directory: keys.cwd,
-            variables: keys.env,
-            input: keys.input,
-            reject_codes: keys.reject_codes.into_iter().map(i32::from).collect(),
+            for (name, value) in &keys.env {
+                let key = format!("env.{name}");
+                if name.is_empty() || name.contains(['=', '\0']) || value.expose().contains('\0') {
+                    errors = errors.and(key, "expected a name without `=`, and no NUL");
+                } else if name.starts_with("ASC_") {
+                    errors = errors.and(key, "names that begin with `ASC_` are set by us");
+                }
+            }
+            if keys.reject_codes.contains(&0) {
+                errors = errors.and("reject_codes", "0 means that the event is done");
+            }
+            errors.or(Self {
+                program,
+                arguments: keys.command.into_iter().skip(1).collect(),
+                directory: keys.cwd,
+                variables: keys.env,
+                input: keys.input,
+                reject_codes: keys.reject_codes.into_iter().map(i32::from).collect(),
+            })
         })
     }
 

@@ -10,11 +10,11 @@ use super::super::SectionError;
 /// The program's file: the path itself, or the first of that name in the directories of `path`. It is looked up once, when the
 /// handler is built, so that a mistake shows at the start and not with the first event.
 pub(super) fn find(command: &[String], path: &str) -> Result<PathBuf, SectionError> {
-    let Some(name) = command.first().filter(|name| !name.is_empty()) else {
-        return Err(SectionError::new(
-            "command",
-            "expected a program and its arguments, as in `[\"/usr/local/bin/notify\", \"--loud\"]`",
-        ));
+    let expected = "expected a program and its arguments, as in `[\"/usr/local/bin/notify\", \"--loud\"]`";
+    let name = match command.first().map(String::as_str) {
+        None => return Err(SectionError::new("command", expected)),
+        Some("") => return Err(SectionError::new("command[0]", expected)),
+        Some(name) => name,
     };
     if let Some(index) = command.iter().position(|argument| argument.contains('\0')) {
         return Err(SectionError::new(format!("command[{index}]"), "there is a NUL in it"));
@@ -66,6 +66,6 @@ mod tests {
         );
         let none = "`command`: expected a program and its arguments, as in `[\"/usr/local/bin/notify\", \"--loud\"]`";
         check(&[], Err(none));
-        check(&[""], Err(none));
+        check(&[""], Err(&none.replace("`command`", "`command[0]`")));
     }
 }

@@ -206,6 +206,7 @@ fn what_is_wrong_with_a_section_is_said() {
         "command = ['no-such-program']\ncwd = 'relative'\nenv = { ASC_X = 'a', 'B=C' = 'd' }\ninput = 'json'\nreject_codes = [0]",
         "command = '/bin/true'\ncwd = '/'\nenv = {}\ninput = 'text'\nreject_codes = [300, 'x']",
         "comand = []",
+        "comand = []\ncommand = ['', 5]\ncwd = 'relative'\nenv = { ASC_X = 'a', B = 5 }\ninput = 'text'\nreject_codes = [0, 300]",
     ];
     let said: Vec<_> = said.into_iter().map(|toml| Exec::new(Section::sample(toml)).unwrap_err().to_string()).collect();
     insta::assert_snapshot!(said.join("\n"));

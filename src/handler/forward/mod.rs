@@ -31,7 +31,6 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock},
     event::Event,
-    http_client::HttpClient,
     secret::Secret,
 };
 
@@ -59,7 +58,6 @@ const RESERVED: [HeaderName; 14] = [
 /// Posts events to a URL.
 #[derive(Debug)]
 pub struct Forward {
-    client: HttpClient,
     url: Target,
     headers: HeaderMap,
     body: Body,
@@ -69,7 +67,8 @@ pub struct Forward {
 #[derive(Deserialize)]
 struct Keys {
     url: Secret,
-    body: BodyKey,
+    /// None if it is missing or not known: then nothing is guessed of what may stand beside it.
+    body: Option<BodyKey>,
     secret: Option<Secret>,
     template: Option<String>,
     headers: BTreeMap<String, Secret>,
@@ -99,14 +98,14 @@ impl Forward {
     /// missing or unusable, or a header is none.
     #[expect(clippy::needless_pass_by_value, reason = "the shape of a factory")]
     pub fn new(section: Section) -> Result<Self, SectionError> {
-        let keys: Keys = section.parse()?;
-        let mut errors = SectionError::default();
-        let url = note(&mut errors, Target::read("url", &keys.url, keys.allow_private));
-        let body = note(&mut errors, body(&keys, section.voice()));
-        let headers = note(&mut errors, headers(&keys.headers));
-        let (Some(url), Some(body), Some(headers)) = (url, body, headers) else { return Err(errors) };
-        let client = url.client(section.outgoing())?;
-        Ok(Self { client, url, headers, body, clock: Arc::new(SystemClock::new()) })
+        section.settle(|keys: Keys| {
+            let mut errors = SectionError::default();
+            let url = errors.note(Target::read("url", &keys.url, keys.allow_private, section.outgoing()));
+            let body = errors.note(body(&keys, section.voice()));
+            let headers = errors.note(headers(&keys.headers));
+            let (Some(url), Some(body), Some(headers)) = (url, body, headers) else { return Err(errors) };
+            Ok(Self { url, headers, body, clock: Arc::new(SystemClock::new()) })
+        })
     }
 
     async fn message(&self, event: &Event, ctx: &Context) -> Result<(HeaderMap, Bytes), HandlerError> {
@@ -139,8 +138,8 @@ impl Forward {
 impl Handler for Forward {
     async fn handle(&self, event: Arc<Event>, ctx: Context) -> Result<(), HandlerError> {
         let (headers, body) = self.message(&event, &ctx).await?;
-        let request = self.client.request(Method::POST, self.url.url().clone()).map_err(HandlerError::reject)?;
-        let response = request.headers(headers).body(body).send().await.map_err(reqwest::Error::without_url)?;
+        let response =
+            self.url.request(Method::POST)?.headers(headers).body(body).send().await.map_err(reqwest::Error::without_url)?;
         answer::judge(response, self.clock.now()).await
     }
 
@@ -161,33 +160,32 @@ impl Handler for Forward {
     }
 }
 
-fn note<T>(errors: &mut SectionError, result: Result<T, SectionError>) -> Option<T> {
-    result.map_err(|error| errors.extend(error)).ok()
-}
-
 fn body(keys: &Keys, voice: &Voice) -> Result<Body, SectionError> {
-    if keys.body != BodyKey::Template && keys.template.is_some() {
-        let error = SectionError::new("template", "is of no use with this `body`");
-        return Err(error.hint("remove it, or set `body = \"template\"`"));
+    let mut errors = SectionError::default();
+    if keys.template.is_some() && matches!(keys.body, Some(BodyKey::Raw | BodyKey::Json)) {
+        errors = errors.and("template", "is of no use with this `body`").hint("remove it, or set `body = \"template\"`");
     }
-    match (keys.body, &keys.secret) {
-        (BodyKey::Template, secret) => {
-            let mut errors = SectionError::default();
-            let templated = note(&mut errors, Templated::new(keys.template.as_deref(), voice));
-            let signer = note(&mut errors, secret.as_ref().map(Signer::new).transpose());
-            let (Some(templated), Some(signer)) = (templated, signer) else { return Err(errors) };
-            Ok(Body::Template(templated, signer))
+    let body = match (keys.body, &keys.secret) {
+        (Some(BodyKey::Template), secret) => {
+            let templated = errors.note(Templated::new(keys.template.as_deref(), voice));
+            let signer = errors.note(secret.as_ref().map(Signer::new).transpose());
+            templated.zip(signer).map(|(templated, signer)| Body::Template(templated, signer))
         }
-        (BodyKey::Raw, None) => Ok(Body::Raw),
-        (BodyKey::Raw, Some(_)) => {
-            let error = SectionError::new("secret", "is of no use with `body = \"raw\"`, which bears Apple's signature");
-            Err(error.hint("remove it, or set `body = \"json\"`"))
-        }
-        (BodyKey::Json, Some(secret)) => Signer::new(secret).map(Body::Json),
-        (BodyKey::Json, None) => {
+        (Some(BodyKey::Json), Some(secret)) => errors.note(Signer::new(secret).map(Body::Json)),
+        (Some(BodyKey::Json), None) => {
             let error = SectionError::new("secret", "is missing, expected the secret to sign with");
-            Err(error.hint("make one with `openssl rand -base64 32` and give it to the receiver as well"))
+            errors.note(Err(error.hint("make one with `openssl rand -base64 32` and give it to the receiver as well")))
         }
+        (Some(BodyKey::Raw), None) => Some(Body::Raw),
+        (Some(BodyKey::Raw), Some(_)) => {
+            let error = SectionError::new("secret", "is of no use with `body = \"raw\"`, which bears Apple's signature");
+            errors.note(Err(error.hint("remove it, or set `body = \"json\"`")))
+        }
+        (None, _) => errors.note(Err(SectionError::new("body", "is missing"))),
+    };
+    match body {
+        Some(body) => errors.or(body),
+        None => Err(errors),
     }
 }
 

@@ -204,6 +204,9 @@ fn what_is_wrong_with_a_section_is_said() {
         "url = 'https://example.com'\nbody = 'template'\ntemplate = '{\"app\": \"{{ details.app.name }}\", \"of\": {{ event.subject.id }}}'\nheaders = {}\nallow_private = false",
         "url = 'https://example.com'\nbody = 'raw'\ntemplate = '{}'\nheaders = {}\nallow_private = false",
         "body = 'jsn'\nsceret = 'x'\nheaders = []",
+        "url = 'https://127.1'\nbody = 'json'\nsecret = 'short'\nsceret = 'x'\ntemplate = '{}'\nheaders = { Host = 'a', e = 5 }\nallow_private = false",
+        "url = 'http://example.com'\nbody = 'jsn'\nsecret = 'x'\ntemplate = '{}'\nheaders = { Host = 'a' }\nallow_private = false",
+        "url = 'https://example.com'\nheaders = {}\nallow_private = false",
     ];
     let said: Vec<_> = said.into_iter().map(|toml| Forward::new(Section::sample(toml)).unwrap_err().to_string()).collect();
     insta::assert_snapshot!(said.join("\n"));

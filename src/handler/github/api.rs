@@ -28,7 +28,6 @@ use crate::{
         notice::excerpt,
         target::Target,
     },
-    http_client::HttpClient,
     secret::Secret,
 };
 
@@ -43,7 +42,6 @@ const A_MINUTE: Duration = Duration::from_mins(1);
 
 /// The API of one repository.
 pub(super) struct Api {
-    client: HttpClient,
     target: Target,
     repository: [String; 2],
     access: Access,
@@ -86,8 +84,8 @@ impl From<Refused> for HandlerError {
 }
 
 impl Api {
-    pub(super) fn new(client: HttpClient, target: Target, repository: [String; 2], access: Access, clock: Arc<dyn Clock>) -> Self {
-        Self { client, target, repository, access, clock }
+    pub(super) fn new(target: Target, repository: [String; 2], access: Access, clock: Arc<dyn Clock>) -> Self {
+        Self { target, repository, access, clock }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -120,7 +118,7 @@ impl Api {
         }
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose())).map_err(HandlerError::reject)?;
         bearer.set_sensitive(true);
-        let request = self.client.request(ask.method, url).map_err(HandlerError::reject)?;
+        let request = self.target.request_to(ask.method, url)?;
         let mut request = request.header(AUTHORIZATION, bearer).header(ACCEPT, "application/vnd.github+json");
         request = request.header("x-github-api-version", VERSION);
         if let Some(body) = ask.body {

@@ -42,7 +42,8 @@ enum Action {
 #[derive(Deserialize)]
 struct Keys {
     repository: String,
-    action: ActionKey,
+    /// None if it is missing or not known: then nothing is guessed of what may stand beside it.
+    action: Option<ActionKey>,
     token: Option<Secret>,
     app_id: Option<Id>,
     installation_id: Option<Id>,
@@ -68,19 +69,18 @@ impl GitHub {
     /// When the API cannot be reached within the address rules, or the repository, the access or the event type is none.
     #[expect(clippy::needless_pass_by_value, reason = "the shape of a factory")]
     pub(super) fn new(section: Section) -> Result<Self, SectionError> {
-        let keys: Keys = section.parse()?;
-        let mut errors = SectionError::default();
-        let mut note = |error: SectionError| errors.extend(error);
-        let repository = repository(&keys.repository).map_err(&mut note).ok();
-        let access = access(&keys).map_err(&mut note).ok();
-        let action = action(&keys).map_err(&mut note).ok();
-        let target = Target::read("api_url", &keys.api_url, keys.allow_private).map_err(&mut note).ok();
-        let (Some(repository), Some(access), Some(action), Some(target)) = (repository, access, action, target) else {
-            return Err(errors);
-        };
-        let client = target.client(section.outgoing())?;
-        let api = Api::new(client, target, repository, access, Arc::new(SystemClock::new()));
-        Ok(Self { api, action, voice: section.voice().clone() })
+        section.settle(|keys: Keys| {
+            let mut errors = SectionError::default();
+            let repository = errors.note(repository(&keys.repository));
+            let access = errors.note(access(&keys));
+            let action = errors.note(action(&keys));
+            let target = errors.note(Target::read("api_url", &keys.api_url, keys.allow_private, section.outgoing()));
+            let (Some(repository), Some(access), Some(action), Some(target)) = (repository, access, action, target) else {
+                return Err(errors);
+            };
+            let api = Api::new(target, repository, access, Arc::new(SystemClock::new()));
+            Ok(Self { api, action, voice: section.voice().clone() })
+        })
     }
 }
 
@@ -148,12 +148,20 @@ fn access(keys: &Keys) -> Result<Access, SectionError> {
 }
 
 fn action(keys: &Keys) -> Result<Action, SectionError> {
-    match (keys.action, &keys.screenshots_branch) {
-        (ActionKey::Dispatch, Some(_)) => {
-            Err(SectionError::new("screenshots_branch", "is of no use with `action = \"dispatch\"`").hint("remove it"))
+    let mut errors = SectionError::default();
+    let action = match keys.action {
+        Some(ActionKey::Dispatch) => {
+            if keys.screenshots_branch.is_some() {
+                errors = errors.and("screenshots_branch", "is of no use with `action = \"dispatch\"`").hint("remove it");
+            }
+            errors.note(Dispatch::new(&keys.event_type)).map(Action::Dispatch)
         }
-        (ActionKey::Dispatch, None) => Dispatch::new(&keys.event_type).map(Action::Dispatch),
-        (ActionKey::Issue, branch) => Ok(Action::Issue(Issues::new(keys.labels.clone(), branch.clone()))),
+        Some(ActionKey::Issue) => Some(Action::Issue(Issues::new(keys.labels.clone(), keys.screenshots_branch.clone()))),
+        None => errors.note(Err(SectionError::new("action", "is missing"))),
+    };
+    match action {
+        Some(action) => errors.or(action),
+        None => Err(errors),
     }
 }
 

@@ -23,7 +23,6 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock},
     event::Event,
-    http_client::HttpClient,
     secret::Secret,
 };
 
@@ -32,7 +31,6 @@ const LONGEST: usize = 8_000;
 
 /// Runs pipelines of a project in GitLab.
 pub(super) struct GitLab {
-    client: HttpClient,
     target: Target,
     token: Secret,
     reference: String,
@@ -59,36 +57,19 @@ impl GitLab {
     /// When the address cannot be posted to within the address rules, the project or the ref is empty, or a variable is none.
     #[expect(clippy::needless_pass_by_value, reason = "the shape of a factory")]
     pub(super) fn new(section: Section) -> Result<Self, SectionError> {
-        let keys: Keys = section.parse()?;
-        let mut errors = SectionError::default();
-        if keys.project.0.is_empty() {
-            errors = errors.and("project", "is empty, expected the project's id or its path, such as `group/app`");
-        }
-        if keys.reference.trim().is_empty() {
-            errors = errors.and("ref", "is empty, expected a branch or a tag");
-        }
-        let mut variables = BTreeMap::new();
-        for (name, template) in keys.variables {
-            let key = format!("variables.{name}");
-            match Template::compile(&template) {
-                _ if !is_name(&name) => {
-                    errors = errors.and(key, "expected a name of letters, digits and `_`");
-                }
-                _ if name.starts_with("ASC_") => errors = errors.and(key, "names that begin with `ASC_` are set by us"),
-                Err(error) => errors = errors.and(key, error.to_string()),
-                Ok(template) => drop(variables.insert(name, template)),
-            }
-        }
-        let target = match Target::read("url", &keys.url, keys.allow_private) {
-            Ok(target) => errors.or(target.below(&["api", "v4", "projects", &keys.project.0, "trigger", "pipeline"]))?,
-            Err(error) => {
-                errors.extend(error);
+        section.settle(|keys: Keys| {
+            let mut errors = SectionError::default();
+            let project = errors.note(project(keys.project));
+            let reference = errors.note(reference(keys.reference));
+            let variables = errors.note(variables(keys.variables));
+            let target = errors.note(Target::read("url", &keys.url, keys.allow_private, section.outgoing()));
+            let (Some(project), Some(reference), Some(variables), Some(target)) = (project, reference, variables, target) else {
                 return Err(errors);
-            }
-        };
-        let client = target.client(section.outgoing())?;
-        let (voice, clock) = (section.voice().clone(), Arc::new(SystemClock::new()));
-        Ok(Self { client, target, token: keys.token, reference: keys.reference, variables, voice, clock })
+            };
+            let target = target.below(&["api", "v4", "projects", &project, "trigger", "pipeline"]);
+            let (voice, clock) = (section.voice().clone(), Arc::new(SystemClock::new()));
+            Ok(Self { target, token: keys.token, reference, variables, voice, clock })
+        })
     }
 
     fn body(&self, told: &Told<'_>, ctx: &Context) -> Result<Value, HandlerError> {
@@ -110,7 +91,7 @@ impl GitLab {
 impl Handler for GitLab {
     async fn handle(&self, event: Arc<Event>, ctx: Context) -> Result<(), HandlerError> {
         let body = self.body(&ctx.told(&event).await, &ctx)?;
-        let request = self.client.request(Method::POST, self.target.url().clone()).map_err(HandlerError::reject)?;
+        let request = self.target.request(Method::POST)?;
         let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         let response = request.send().await.map_err(reqwest::Error::without_url)?;
         let answer = Answer::read(response, self.clock.now()).await;
@@ -127,6 +108,34 @@ impl fmt::Debug for GitLab {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GitLab").field("target", &self.target).field("ref", &self.reference).finish_non_exhaustive()
     }
+}
+
+fn project(Id(project): Id) -> Result<String, SectionError> {
+    if project.is_empty() {
+        return Err(SectionError::new("project", "is empty, expected the project's id or its path, such as `group/app`"));
+    }
+    Ok(project)
+}
+
+fn reference(reference: String) -> Result<String, SectionError> {
+    if reference.trim().is_empty() {
+        return Err(SectionError::new("ref", "is empty, expected a branch or a tag"));
+    }
+    Ok(reference)
+}
+
+fn variables(templates: BTreeMap<String, String>) -> Result<BTreeMap<String, Template>, SectionError> {
+    let (mut variables, mut errors) = (BTreeMap::new(), SectionError::default());
+    for (name, template) in templates {
+        let key = format!("variables.{name}");
+        match Template::compile(&template) {
+            _ if !is_name(&name) => errors = errors.and(key, "expected a name of letters, digits and `_`"),
+            _ if name.starts_with("ASC_") => errors = errors.and(key, "names that begin with `ASC_` are set by us"),
+            Err(error) => errors = errors.and(key, error.to_string()),
+            Ok(template) => drop(variables.insert(name, template)),
+        }
+    }
+    errors.or(variables)
 }
 
 /// The variables of every pipeline. What an event does not tell is left out.

@@ -83,6 +83,7 @@ fn slips_in_the_keys_are_said() {
         "url = 'https://gitlab.com'\nproject = 7\ntoken = 't'\nref = 'main'\nallow_private = false\nvariables = { ASC_X = 'a', '1B' = 'b', C = '{{ evnt }}' }",
         "url = 'http://gitlab.com'\nproject = ''\ntoken = 't'\nref = ' '\nallow_private = false\nvariables = {}",
         "url = 'https://gitlab.com'\nproject = []\nrev = 'main'\nallow_private = false",
+        "url = 'https://127.1'\nproject = ''\ntoken = 7\nrev = 'main'\nref = ' '\nallow_private = false\nvariables = { ASC_X = 'a', C = '{{ evnt }}', D = [] }",
     ];
     let said: Vec<_> = said.into_iter().map(|toml| GitLab::new(Section::sample(toml)).unwrap_err().to_string()).collect();
     insta::assert_snapshot!(said.join("\n"));

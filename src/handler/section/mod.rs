@@ -143,9 +143,18 @@ impl SectionError {
         self
     }
 
-    /// Takes the problems of another in.
-    pub fn extend(&mut self, other: Self) {
-        self.problems.extend(other.problems);
+    /// Takes in what is wrong with a part, and gives the part if nothing is.
+    ///
+    /// ```
+    /// use asc_webhooks::handler::SectionError;
+    ///
+    /// let mut errors = SectionError::default();
+    /// let room = errors.note(Err::<u32, _>(SectionError::new("room", "found nothing, expected the number of a room")));
+    /// let door = errors.note(Ok(2));
+    /// assert_eq!((room, door, errors.problems().len()), (None, Some(2), 1));
+    /// ```
+    pub fn note<T>(&mut self, part: Result<T, Self>) -> Option<T> {
+        part.map_err(|error| self.problems.extend(error.problems)).ok()
     }
 
     /// Says what to do about the problem that was added last.

@@ -28,7 +28,6 @@ use crate::{
         notice::excerpt,
         target::Target,
     },
-    http_client::HttpClient,
     secret::Secret,
 };
 
@@ -37,7 +36,6 @@ const MOST_READ: usize = 8 * 1_024 * 1_024;
 
 /// The API, as one bot may use it.
 pub(super) struct Api {
-    client: HttpClient,
     target: Target,
     token: Secret,
     clock: Arc<dyn Clock>,
@@ -71,8 +69,8 @@ impl From<Refused> for HandlerError {
 }
 
 impl Api {
-    pub(super) fn new(client: HttpClient, target: Target, token: Secret, clock: Arc<dyn Clock>) -> Self {
-        Self { client, target, token, clock }
+    pub(super) fn new(target: Target, token: Secret, clock: Arc<dyn Clock>) -> Self {
+        Self { target, token, clock }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -94,7 +92,7 @@ impl Api {
     pub(super) async fn upload(&self, to: &str, bytes: Bytes) -> Result<(), HandlerError> {
         let url = Url::parse(to).ok().filter(|url| url.scheme() == self.target.url().scheme());
         let url = url.ok_or_else(|| HandlerError::reject("Slack wants the file where it would not be sent with TLS"))?;
-        let request = self.client.request(Method::POST, url).map_err(HandlerError::reject)?;
+        let request = self.target.request_to(Method::POST, url)?;
         let request = request.header(CONTENT_TYPE, "application/octet-stream").body(bytes);
         let response = request.send().await.map_err(reqwest::Error::without_url)?;
         answer::judge(response, self.now()).await
@@ -103,8 +101,7 @@ impl Api {
     async fn call(&self, method: &str, content_type: &'static str, body: String) -> Result<Value, Refused> {
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", self.token.expose())).map_err(HandlerError::reject)?;
         bearer.set_sensitive(true);
-        let url = self.target.clone().below(&[method]).url().clone();
-        let request = self.client.request(Method::POST, url).map_err(HandlerError::reject)?;
+        let request = self.target.clone().below(&[method]).request(Method::POST)?;
         let request = request.header(AUTHORIZATION, bearer).header(CONTENT_TYPE, content_type).body(body);
         let response = request.send().await.map_err(|error| HandlerError::retry(error.without_url()))?;
         let answer = Answer::read_up_to(MOST_READ, response, self.now()).await;

@@ -25,7 +25,6 @@ use tokio::sync::Mutex;
 use tracing::{debug, warn};
 
 use super::{
-    super::Words,
     Mention,
     api::{Api, Refused},
     attachment,
@@ -36,6 +35,7 @@ use crate::{
     handler::{
         Context, Handler, HandlerError,
         message::{Message, Severity, Told},
+        words::Words,
     },
 };
 
@@ -294,7 +294,7 @@ impl Telling<'_> {
 
     /// The message that shows the present state, with what was told before.
     fn present(&self) -> Value {
-        let before = self.conversation.besides(self.ctx.idempotency_key(), &self.bot.words.voice);
+        let before = self.conversation.besides(self.ctx.idempotency_key(), self.bot.words.voice());
         attachment(&self.message, before.as_deref())
     }
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 pub(super) use self::webhook::Webhook;
 use self::{api::Api, bot::Bot};
-use super::{Chat, Words, template};
+use super::Chat;
 use crate::{
     clock::SystemClock,
     event::Event,
@@ -23,6 +23,7 @@ use crate::{
         Context, Handler, HandlerError, Section, SectionError,
         message::{Message, Severity, Told, cut},
         target::Target,
+        words::Words,
     },
     secret::Secret,
 };
@@ -80,8 +81,8 @@ impl Slack {
             let either = "expected either `url`, of an incoming webhook, or `token` and `channel`, of a bot";
             let mut errors = SectionError::new(key, format!("{what}, {either}"));
             // What both forms have is judged all the same.
-            let in_common = [Mention::read(keys.mention.as_deref()).err(), template(keys.template.as_deref()).err()];
-            in_common.into_iter().flatten().for_each(|error| errors.extend(error));
+            errors.note(Mention::read(keys.mention.as_deref()));
+            errors.note(Words::read(keys.template.as_deref(), section.voice()));
             Err(errors)
         })
     }
@@ -137,17 +138,15 @@ impl Mention {
 
 fn bot(keys: &Keys, token: &Secret, channel: &str, section: &Section) -> Result<Bot, SectionError> {
     let mut errors = SectionError::default();
-    let mut note = |error: SectionError| errors.extend(error);
-    let token = self::token(token).map_err(&mut note).ok();
-    let channel = self::channel(channel).map_err(&mut note).ok();
-    let mention = Mention::read(keys.mention.as_deref()).map_err(&mut note).ok();
-    let words = Words::read(keys.template.as_deref(), section.voice()).map_err(&mut note).ok();
-    let target = Target::read("api_url", &keys.api_url, keys.allow_private).map_err(&mut note).ok();
+    let token = errors.note(self::token(token));
+    let channel = errors.note(self::channel(channel));
+    let mention = errors.note(Mention::read(keys.mention.as_deref()));
+    let words = errors.note(Words::read(keys.template.as_deref(), section.voice()));
+    let target = errors.note(Target::read("api_url", &keys.api_url, keys.allow_private, section.outgoing()));
     let (Some(token), Some(channel), Some(mention), Some(words), Some(target)) = (token, channel, mention, words, target) else {
         return Err(errors);
     };
-    let client = target.client(section.outgoing())?;
-    Ok(Bot::new(Api::new(client, target, token, Arc::new(SystemClock::new())), channel, mention, words))
+    Ok(Bot::new(Api::new(target, token, Arc::new(SystemClock::new())), channel, mention, words))
 }
 
 /// A bot's token, which goes into a header.

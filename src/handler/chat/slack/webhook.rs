@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    super::{Service, Settled},
+    super::{Chat, Service},
     Keys, Mention, attachment,
 };
-use crate::handler::{SectionError, message::Message, target::Target};
+use crate::handler::{Section, SectionError, message::Message, target::Target, words::Words};
 
 /// An incoming webhook.
 #[derive(Debug)]
@@ -18,11 +18,12 @@ pub(in crate::handler) struct Webhook {
 impl Service for Webhook {
     type Keys = Keys;
 
-    fn settle(keys: Keys) -> Result<Settled<Self>, SectionError> {
+    fn settle(keys: Keys, section: &Section) -> Result<Chat<Self>, SectionError> {
         let url = keys.url.ok_or_else(|| SectionError::new("url", "is missing"));
-        let target = url.and_then(|url| Target::read("url", &url, keys.allow_private));
+        let target = url.and_then(|url| Target::read("url", &url, keys.allow_private, section.outgoing()));
         let mention = Mention::read(keys.mention.as_deref());
-        Settled::of(mention.map(|mention| Self { mention }), target, keys.template.as_deref())
+        let words = Words::read(keys.template.as_deref(), section.voice());
+        Chat::of(mention.map(|mention| Self { mention }), target, words)
     }
 
     fn body(&self, message: &Message, _now: Timestamp) -> Value {

@@ -10,7 +10,10 @@ use self::sink::{Sink, Speaks};
 use super::*;
 use crate::{
     event::{Details, EventKind, sample},
-    handler::message::tests::{details_of, event_of},
+    handler::message::{
+        Message, Voice,
+        tests::{details_of, event_of},
+    },
     http_client::Outgoing,
 };
 
@@ -36,7 +39,7 @@ async fn letter_of(event: &Event, details: Details) -> String {
     let email = Email::new(section("tls = 'starttls'")).unwrap();
     let told = Told::sample(event, ctx.details().unwrap());
     let attached = attached(&told, &ctx).await.unwrap();
-    let letter = email.desk.write(&told, &email.message(&told).unwrap(), attached, ctx.idempotency_key()).unwrap();
+    let letter = email.desk.write(&told, &email.words.message(&told).unwrap(), attached, ctx.idempotency_key()).unwrap();
     assert!(letter.bytes.is_ascii(), "whatever a server offers can carry it");
     let text = String::from_utf8(letter.bytes).unwrap();
     assert!(text.split("\r\n").all(|line| !line.contains(['\n', '\r']) && line.len() <= 998), "lines are as SMTP wants them");
@@ -209,7 +212,7 @@ fn words_of_your_own_stand_for_the_sentence() {
     let email = Email::new(section("tls = 'implicit'\ntemplate = '{{ details.app.name }}: <{{ event.state | lower }}>'")).unwrap();
     let event = event_of(&EventKind::AppStoreVersionAppVersionStateUpdated, Some("REJECTED"));
     let details = details_of(&event);
-    assert_eq!(email.message(&Told::sample(&event, &details)).unwrap().sentence, "Harbor: <rejected>");
+    assert_eq!(email.words.message(&Told::sample(&event, &details)).unwrap().sentence, "Harbor: <rejected>");
 }
 
 #[test]
@@ -219,6 +222,7 @@ fn slips_in_the_keys_are_said() {
         "server = 'https://smtp.example.com'\ntls = 'starttls'\nfrom = 'a@example.com'\nto = []\ncc = []\nusername = 'a'\ntemplate = '{{ evnt }}'\nallow_private = false",
         "server = 'smtp.example.com'\ntls = 'implicit'\nfrom = 'a@example.com'\nto = ['b@example.com']\ncc = []\npassword = 'hunter2'\nallow_private = false",
         "server = 'smtp.example.com'\ntls = 'ssl'\nport = 70000\nfrom = []\nallow_private = false",
+        "sever = 'x'\nserver = 'a b'\ntls = 'none'\nport = 'x'\nfrom = 'nobody'\nto = ['b@', 5]\ncc = 'd'\npassword = 'hunter2'\ntemplate = '{{ evnt }}'\nallow_private = false",
     ];
     let said: Vec<_> = said.into_iter().map(|toml| Email::new(Section::sample(toml)).unwrap_err().to_string()).collect();
     insta::assert_snapshot!(said.join("\n"));

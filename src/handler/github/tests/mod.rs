@@ -214,6 +214,11 @@ fn slips_in_the_keys_are_said() {
     ];
     let mut said: Vec<_> =
         said.into_iter().map(|toml| GitHub::new(Section::sample(&format!("{toml}\n{base}"))).unwrap_err().to_string()).collect();
+    let all = "repo = 'x'\nrepository = 'app'\naction = 'issues'\nscreenshots_branch = 'b'\napp_id = []\ninstallation_id = 2\nprivate_key = 'k'\n\
+               event_type = ' '\nlabels = [5]\napi_url = 'https://127.1'\nallow_private = false";
+    said.push(GitHub::new(Section::sample(all)).unwrap_err().to_string());
+    let all = all.replace("issues", "dispatch").replace("[]", "7");
+    said.push(GitHub::new(Section::sample(&all)).unwrap_err().to_string());
     said.push(Dispatch::new("{{ evnt.kind }}").err().unwrap().to_string());
     said.push(Dispatch::new(" ").err().unwrap().to_string());
     insta::assert_snapshot!(said.join("\n"));
