@@ -198,17 +198,18 @@ fn failure(error: asc::Error) -> HandlerError {
 
 fn action(keys: &Keys) -> Result<Action, SectionError> {
     match (keys.action, keys.groups.is_empty()) {
-        (None, _) => Err(SectionError::new("action", "is missing")),
+        (None, _) => {
+            Err(SectionError::new("action", "found nothing, expected `add-to-groups`, `submit-for-beta-review` or `release`"))
+        }
         (Some(ActionKey::AddToGroups), false) => Ok(Action::AddToGroups(keys.groups.clone())),
         (Some(ActionKey::AddToGroups), true) => {
-            Err(SectionError::new("groups", "is empty, expected the names or ids of groups of testers")
+            Err(SectionError::new("groups", "found nothing, expected the names or ids of groups of testers")
                 .hint("write `groups = [\"Friends\"]`"))
         }
         (Some(ActionKey::SubmitForBetaReview), true) => Ok(Action::SubmitForBetaReview),
         (Some(ActionKey::Release), true) => Ok(Action::Release),
-        (_, false) => {
-            Err(SectionError::new("groups", "is of no use with this action").hint("remove it, or set `action = \"add-to-groups\"`"))
-        }
+        (_, false) => Err(SectionError::new("groups", "found `groups`, expected no such key with this `action`")
+            .hint("remove it, or set `action = \"add-to-groups\"`")),
     }
 }
 
@@ -225,7 +226,7 @@ impl Keys {
         let (Some(key_id), Some(private_key)) = (&self.key_id, &self.private_key) else {
             let missing = if self.key_id.is_none() { "key_id" } else { "private_key" };
             let error =
-                SectionError::new(missing, "is missing, expected a key of its own for what changes something at Apple's side");
+                SectionError::new(missing, "found nothing, expected a key of its own for what changes something at Apple's side");
             return Err(error.hint("give `key_id`, `issuer_id` and `private_key`, or set `use_asc_key = true`"));
         };
         let base_url = match (&self.base_url, shared) {
@@ -233,7 +234,8 @@ impl Keys {
             (None, Some(shared)) => Ok(shared.base_url().clone()),
             (None, None) => APPLE.parse(),
         };
-        let base_url: Url = base_url.map_err(|error| SectionError::new("base_url", format!("expected a web address, {error}")))?;
+        let base_url: Url =
+            base_url.map_err(|error| SectionError::new("base_url", format!("found another text ({error}), expected a URL")))?;
         let client = Client::with_key(key_id, self.issuer_id.as_deref(), private_key, &base_url, outgoing, Arc::clone(clock));
         client.map(Arc::new).map_err(|error| SectionError::new(error.key, error.reason))
     }
@@ -247,11 +249,11 @@ impl Keys {
         ];
         let own = own.into_iter().filter(|(_, is_given)| *is_given);
         let errors = own.fold(SectionError::default(), |errors, (key, _)| {
-            errors.and(key, "is of no use with `use_asc_key = true`").hint("remove one of the two")
+            errors.and(key, format!("found `{key}`, expected no such key with `use_asc_key = true`")).hint("remove one of the two")
         });
         match shared {
             Some(shared) => errors.or(Arc::clone(shared)),
-            None => Err(errors.and("use_asc_key", "there is no key in `[asc]` that can be used")),
+            None => Err(errors.and("use_asc_key", "found no key in `[asc]` that can be used, expected one to share")),
         }
     }
 }

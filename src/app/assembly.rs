@@ -149,7 +149,10 @@ impl Workshop<'_> {
         let when = When::compile(source).map_err(|error| wrong(error.to_string(), None))?;
         if when.names_details() && outline.enrich == Some(Enrich::Off) {
             let hint = "leave out `enrich`, or `details`".to_owned();
-            return Err(wrong("names `details`, which `enrich = \"off\"` keeps away".to_owned(), Some(hint)));
+            return Err(wrong(
+                "found `details`, which `enrich = \"off\"` keeps away, expected an expression without them".to_owned(),
+                Some(hint),
+            ));
         }
         Ok(Some(when))
     }
@@ -162,7 +165,9 @@ pub(super) fn outgoing(settings: &config::Outgoing, origins: &Origins) -> Result
         Problems::from(origins.problem_text("outgoing.ca_file", message, hint))
     };
     let Some(path) = &settings.ca_file else { return Outgoing::new(None).map_err(|error| wrong(error.to_string())) };
-    let pem = fs::read(path).map_err(|error| wrong(format!("cannot read `{}`: {error}", path.display())))?;
+    let pem = fs::read(path).map_err(|error| {
+        wrong(format!("found `{}`, which cannot be read: {error}, expected a file of certificates", path.display()))
+    })?;
     Outgoing::new(Some(&pem)).map_err(|error| wrong(error.to_string()))
 }
 

@@ -220,7 +220,7 @@ impl Setting for KindPattern {
         "an event type in either of Apple's spellings, a family such as `app_version`, or a pattern with `*`";
 
     fn read(value: &Value) -> Result<Self, Hint> {
-        text(value)?.parse().map_err(|error: <Self as std::str::FromStr>::Err| Some(error.to_string()))
+        text(value)?.parse().map_err(|error: <Self as std::str::FromStr>::Err| Some(error.hint()))
     }
 }
 

@@ -204,7 +204,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Problem {
     Problem {
         origin: Origin::File { path: path.to_owned(), line: None },
         key: String::new(),
-        message: format!("the file cannot be read: {error}"),
+        message: format!("found nothing that can be read: {error}, expected a configuration"),
         hint: (error.kind() == io::ErrorKind::NotFound).then(|| "`asc-webhooks init` writes a first one".to_owned()),
     }
 }

@@ -116,13 +116,7 @@ impl TryFrom<String> for KindPattern {
 
 /// Why a text chooses no kind of event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "no event kind matches `{found}`, {hint}",
-    hint = suggestion.map_or_else(
-        || "expected a kind, a family such as `app_version`, or a prefix and `*`; write `type:…` for a kind that is not known yet".to_owned(),
-        |near| format!("did you mean `{near}`?"),
-    )
-)]
+#[error("found `{found}`, expected a kind, a family such as `app_version`, or a prefix and `*` ({hint})", hint = self.hint())]
 pub struct KindPatternError {
     found: String,
     suggestion: Option<&'static str>,
@@ -132,6 +126,12 @@ impl KindPatternError {
     /// What was probably meant.
     pub fn suggestion(&self) -> Option<&str> {
         self.suggestion
+    }
+
+    /// What to do.
+    pub fn hint(&self) -> String {
+        self.suggestion
+            .map_or_else(|| "write `type:…` for a kind that is not known yet".to_owned(), |near| format!("did you mean `{near}`?"))
     }
 
     fn new(found: &str) -> Self {

@@ -39,12 +39,13 @@ fn refusal_of(name: &str, roots: &[&str]) -> Option<String> {
         let Value::Object(members) = known else { return None };
         let names = || members.keys().map(String::as_str).filter(|name| !path.is_empty() || roots.contains(name));
         if !names().any(|name| name == part) {
-            let of = if path.is_empty() { "there are".to_owned() } else { format!("`{}` has", path.join(".")) };
+            let place = if path.is_empty() { String::new() } else { format!(" in `{}`", path.join(".")) };
             let words = names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
             let is_of_event = path.is_empty() && TREE["event"].get(part).is_some();
             let of_event = is_of_event.then(|| format!("did you mean `event.{part}`?"));
-            let question = of_event.or_else(|| did_you_mean(part, names())).map(|question| format!(", {question}"));
-            return Some(format!("no `{name}`: {of} {words}{}", question.unwrap_or_default()));
+            let question = of_event.or_else(|| did_you_mean(part, names())).map(|question| format!(" ({question})"));
+            let question = question.unwrap_or_default();
+            return Some(format!("found the unknown name `{name}`, expected one of {words}{place}{question}"));
         }
         known = &members[part];
         path.push(part);
@@ -74,11 +75,20 @@ mod tests {
 
     #[test]
     fn what_there_is_not_is_said_with_what_there_is() {
-        check("evnt.state", Some("no `evnt.state`: there are `details`, `event`, `message`, did you mean `event`?"));
-        check("state", Some("no `state`: there are `details`, `event`, `message`, did you mean `event.state`?"));
-        check("endpoint", Some("no `endpoint`: there are `details`, `event`, `message`"));
-        check("event.subject.kind", Some("no `event.subject.kind`: `event.subject` has `id`, `type`"));
-        let app = "no `details.app.nmae`: `details.app` has `bundle_id`, `id`, `name`, `sku`, did you mean `name`?";
+        check(
+            "evnt.state",
+            Some("found the unknown name `evnt.state`, expected one of `details`, `event`, `message` (did you mean `event`?)"),
+        );
+        check(
+            "state",
+            Some("found the unknown name `state`, expected one of `details`, `event`, `message` (did you mean `event.state`?)"),
+        );
+        check("endpoint", Some("found the unknown name `endpoint`, expected one of `details`, `event`, `message`"));
+        check(
+            "event.subject.kind",
+            Some("found the unknown name `event.subject.kind`, expected one of `id`, `type` in `event.subject`"),
+        );
+        let app = "found the unknown name `details.app.nmae`, expected one of `bundle_id`, `id`, `name`, `sku` in `details.app` (did you mean `name`?)";
         check("details.app.nmae", Some(app));
     }
 }

@@ -139,11 +139,16 @@ mod tests {
         check(
             "log",
             "level = 'inof'",
-            "`level`: expected one of `error`, `warn`, `info`, `debug`, `trace`, found another word; did you mean `info`?",
+            "`level`: found another word, expected one of `error`, `warn`, `info`, `debug`, `trace` (did you mean `info`?)",
         );
-        check("log", "levle = 'info'", "`levle`: no such key (did you mean `level`?); `level`: is missing");
+        check(
+            "log",
+            "levle = 'info'",
+            "`levle`: found an unknown key, expected one of `level`, or one that every handler has (did you mean `level`?); \
+             `level`: found nothing, expected a value",
+        );
         check("done", "", "built");
-        check("done", "level = 'info'", "`level`: no such key");
+        check("done", "level = 'info'", "`level`: found an unknown key, expected none but those that every handler has");
         check(
             "froward",
             "",

@@ -27,9 +27,12 @@ impl Target {
     /// # Errors
     /// When it is none, or leads where no request may go.
     pub(super) fn read(key: &str, url: &Secret, allow_private: bool, outgoing: &Outgoing) -> Result<Self, SectionError> {
-        let url: Url = url.expose().parse().map_err(|error| SectionError::new(key, format!("expected a URL, {error}")))?;
+        let url: Url = url
+            .expose()
+            .parse()
+            .map_err(|error| SectionError::new(key, format!("found another text ({error}), expected a URL")))?;
         if !url.username().is_empty() || url.password().is_some() {
-            let error = SectionError::new(key, "there is a user name or password in it");
+            let error = SectionError::new(key, "found a user name or a password in it, expected a URL without");
             return Err(error.hint("send it as `headers = { authorization = … }`"));
         }
         let reach = match (url.scheme(), allow_private) {
@@ -37,10 +40,10 @@ impl Target {
             ("https", false) => Reach::Public,
             ("http", true) => Reach::Private,
             ("http", false) => {
-                let error = SectionError::new(key, "expected `https`, found `http`");
+                let error = SectionError::new(key, "found `http`, expected `https`");
                 return Err(error.hint("within a private network or one machine, set `allow_private = true`"));
             }
-            _ => return Err(SectionError::new(key, "expected `https`, found another scheme")),
+            _ => return Err(SectionError::new(key, "found another scheme, expected `https`")),
         };
         let client = outgoing.client(reach).map_err(|error| SectionError::new(key, error.to_string()))?;
         client.judge(&url).map_err(|refused| SectionError::new(key, refused.to_string()))?;

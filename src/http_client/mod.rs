@@ -51,10 +51,10 @@ pub struct Outgoing {
 #[non_exhaustive]
 pub enum OutgoingError {
     /// The further certificates are not PEM.
-    #[error("cannot read the further certificates: {0}, expected PEM")]
+    #[error("found further certificates that cannot be read: {0}, expected PEM")]
     Pem(rustls::pki_types::pem::Error),
     /// There is no certificate in what was given.
-    #[error("there is no certificate among the further certificates, expected `-----BEGIN CERTIFICATE-----`")]
+    #[error("found no certificate among the further ones, expected `-----BEGIN CERTIFICATE-----`")]
     NoCertificate,
     /// TLS cannot be set up with the certificates.
     #[error("cannot set up TLS: {0}")]

@@ -91,7 +91,7 @@ async fn register(State(connect): State<Arc<Connect>>, headers: HeaderMap, body:
     let form = Form::read(&body);
     let url = form.needed::<Url>("url")?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(Mistake::new(format!("the field `url`: `{}` is no web address; expected `http` or `https`", url.scheme())));
+        return Err(Mistake::new(format!("the field `url`: found `{}`, expected `http` or `https`", url.scheme())));
     }
     let name = form.given::<String>("name")?.unwrap_or_else(|| "registered by hand".to_owned());
     let secret = Secret::new(form.needed::<String>("secret")?);
@@ -131,7 +131,9 @@ async fn fault(State(connect): State<Arc<Connect>>, headers: HeaderMap, body: By
         (None, None) => Often::Next(1),
         (Some(times), None) => Often::Next(times),
         (None, Some(probability)) if (0.0..=1.0).contains(&probability) => Often::Probability(probability),
-        (None, Some(probability)) => return Err(Mistake::new(format!("`probability` is {probability}; expected 0 to 1"))),
+        (None, Some(probability)) => {
+            return Err(Mistake::new(format!("the field `probability`: found {probability}, expected 0 to 1")));
+        }
         (Some(_), Some(_)) => return Err(Mistake::new("give `next` or `probability`, not both")),
     };
     let mishap = form.time("time")?.map_or(mishap, |time| mishap.lasting(time));

@@ -148,7 +148,7 @@ impl std::error::Error for UnknownMishap {}
 impl fmt::Display for UnknownMishap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = Mishap::ALL.map(Mishap::as_str).join("`, `");
-        write!(f, "`{}` is not a fault; expected one of `{names}`", self.0)
+        write!(f, "found `{}`, expected one of the faults `{names}`", self.0)
     }
 }
 
@@ -240,6 +240,6 @@ mod tests {
             assert_eq!(mishap.as_str().parse(), Ok(mishap));
         }
         let refused = "earthquake".parse::<Mishap>().unwrap_err().to_string();
-        assert!(refused.starts_with("`earthquake` is not a fault; expected one of `drop`, `delay`"), "{refused}");
+        assert!(refused.starts_with("found `earthquake`, expected one of the faults `drop`, `delay`"), "{refused}");
     }
 }

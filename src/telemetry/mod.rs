@@ -57,7 +57,9 @@ pub fn init(config: &Telemetry) -> Result<(), TelemetryError> {
 #[non_exhaustive]
 pub enum TelemetryError {
     /// The filter of log lines cannot be read.
-    #[error("`{filter}` is not a filter of log lines ({reason}); expected one such as `info` or `info,asc_webhooks::worker=debug`")]
+    #[error(
+        "found `{filter}`, which is no filter of log lines ({reason}), expected one such as `info` or `info,asc_webhooks::worker=debug`"
+    )]
     Filter {
         /// The filter as configured.
         filter: String,
@@ -99,8 +101,8 @@ mod tests {
         let error = init(&config).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`asc_webhooks=loud` is not a filter of log lines (error parsing level filter: expected one of \"off\", \"error\", \
-             \"warn\", \"info\", \"debug\", \"trace\", or a number 0-5); expected one such as `info` or \
+            "found `asc_webhooks=loud`, which is no filter of log lines (error parsing level filter: expected one of \"off\", \"error\", \
+             \"warn\", \"info\", \"debug\", \"trace\", or a number 0-5), expected one such as `info` or \
              `info,asc_webhooks::worker=debug`"
         );
     }

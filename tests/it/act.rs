@@ -150,8 +150,8 @@ async fn the_key_of_asc_is_used_only_when_that_is_said() {
         Err(problems) => problems.problems.iter().map(|one| format!("{}: {}", one.key, one.message)).collect::<Vec<_>>().join("\n"),
     };
     assert_eq!(said(&format!("{asc}{}", handler("use_asc_key = true\n"))), "good");
-    let missing = "handler[0].key_id: is missing, expected a key of its own for what changes something at Apple's side";
+    let missing = "handler[0].key_id: found nothing, expected a key of its own for what changes something at Apple's side";
     assert_eq!(said(&format!("{asc}{}", handler(""))), missing);
-    let none = "handler[0].use_asc_key: there is no key in `[asc]` that can be used";
+    let none = "handler[0].use_asc_key: found no key in `[asc]` that can be used, expected one to share";
     assert_eq!(said(&handler("use_asc_key = true\n")), none);
 }

@@ -114,7 +114,7 @@ impl Mention {
             Some(("user", id)) if is_id(id) => Ok(Self { text: format!("<@{id}>"), allowed: json!({ "users": [id] }) }),
             Some(("role", id)) if is_id(id) => Ok(Self { text: format!("<@&{id}>"), allowed: json!({ "roles": [id] }) }),
             _ => {
-                let error = SectionError::new("mention", "expected `here`, `everyone`, `user:ID` or `role:ID`");
+                let error = SectionError::new("mention", "found another text, expected `here`, `everyone`, `user:ID` or `role:ID`");
                 Err(error.hint("Discord shows ids in developer mode; they are long numbers"))
             }
         }

@@ -51,7 +51,7 @@ impl Service for Telegram {
         let service = if token.contains(':') && token.bytes().all(is_part) {
             Ok(Self { chat: keys.chat, topic: keys.topic })
         } else {
-            Err(SectionError::new("token", "expected a bot's token, such as `123456:ABC-DEF`"))
+            Err(SectionError::new("token", "found another text, expected a bot's token, such as `123456:ABC-DEF`"))
         };
         let url = Secret::new(format!("{}/bot{token}/sendMessage", keys.api_url.expose().trim_end_matches('/')));
         let target = Target::read("api_url", &url, keys.allow_private, section.outgoing());

@@ -51,7 +51,10 @@ impl Desk {
         let mut read = |key: String, text: &str| {
             let mailbox = text.parse::<Mailbox>().ok().filter(|mailbox| mailbox.email.to_string().is_ascii());
             errors.note(mailbox.ok_or_else(|| {
-                let error = SectionError::new(key, "expected an address, such as `ci@example.com` or `Our CI <ci@example.com>`");
+                let error = SectionError::new(
+                    key,
+                    "found another text, expected an address, such as `ci@example.com` or `Our CI <ci@example.com>`",
+                );
                 if text.is_ascii() { error } else { error.hint("addresses are written in ASCII, names are not") }
             }))
         };
@@ -61,7 +64,7 @@ impl Desk {
         };
         let (all, cc) = (list("to", to), list("cc", cc));
         if to.is_empty() {
-            errors = errors.and("to", "is empty, expected at least one address");
+            errors = errors.and("to", "found nothing, expected at least one address");
         }
         match from {
             Some(from) => errors.or(Self { from, to: all, cc }),

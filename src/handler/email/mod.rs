@@ -98,7 +98,7 @@ impl fmt::Debug for Email {
 fn host(server: &str) -> Result<String, SectionError> {
     let host = server.trim();
     if host.is_empty() || host.contains(['/', '@', ' ']) {
-        return Err(SectionError::new("server", "expected the name of a host, such as `smtp.example.com`"));
+        return Err(SectionError::new("server", "found another text, expected the name of a host, such as `smtp.example.com`"));
     }
     Ok(host.to_owned())
 }
@@ -107,8 +107,8 @@ fn login(keys: &Keys) -> Result<Option<Login>, SectionError> {
     match (&keys.username, &keys.password) {
         (Some(name), Some(password)) => Ok(Some(Login { name: name.clone(), password: password.clone() })),
         (None, None) => Ok(None),
-        (Some(_), None) => Err(SectionError::new("password", "is missing, expected the one of `username`")),
-        (None, Some(_)) => Err(SectionError::new("username", "is missing, expected the one that `password` is for")),
+        (Some(_), None) => Err(SectionError::new("password", "found nothing, expected the one of `username`")),
+        (None, Some(_)) => Err(SectionError::new("username", "found nothing, expected the one that `password` is for")),
     }
 }
 
@@ -117,7 +117,7 @@ fn reach(keys: &Keys) -> Result<Reach, SectionError> {
     match (keys.tls, keys.allow_private) {
         (Tls::None, true) => Ok(Reach::Private),
         (Tls::None, false) => {
-            let error = SectionError::new("tls", "expected `starttls` or `implicit`, found `none`");
+            let error = SectionError::new("tls", "found `none`, expected `starttls` or `implicit`");
             Err(error.hint("within a private network or one machine, set `allow_private = true`"))
         }
         (_, true) => Ok(Reach::Everywhere),

@@ -75,18 +75,18 @@ impl Exec {
             let mut errors = SectionError::default();
             let program = errors.note(program::find(&keys.command, PATH)).unwrap_or_default();
             if !keys.cwd.is_absolute() || !keys.cwd.is_dir() {
-                errors = errors.and("cwd", format!("expected the absolute path of a directory, found `{}`", keys.cwd.display()));
+                errors = errors.and("cwd", format!("found `{}`, expected the absolute path of a directory", keys.cwd.display()));
             }
             for (name, value) in &keys.env {
                 let key = format!("env.{name}");
                 if name.is_empty() || name.contains(['=', '\0']) || value.expose().contains('\0') {
-                    errors = errors.and(key, "expected a name without `=`, and no NUL");
+                    errors = errors.and(key, "found what no variable can be, expected a name without `=`, and no NUL");
                 } else if name.starts_with("ASC_") {
-                    errors = errors.and(key, "names that begin with `ASC_` are set by us");
+                    errors = errors.and(key, "found a name that begins with `ASC_`, expected one that we do not set");
                 }
             }
             if keys.reject_codes.contains(&0) {
-                errors = errors.and("reject_codes", "0 means that the event is done");
+                errors = errors.and("reject_codes", "found `0`, which means that the event is done, expected other exit codes");
             }
             errors.or(Self {
                 program,

@@ -163,7 +163,9 @@ impl Handler for Forward {
 fn body(keys: &Keys, voice: &Voice) -> Result<Body, SectionError> {
     let mut errors = SectionError::default();
     if keys.template.is_some() && matches!(keys.body, Some(BodyKey::Raw | BodyKey::Json)) {
-        errors = errors.and("template", "is of no use with this `body`").hint("remove it, or set `body = \"template\"`");
+        errors = errors
+            .and("template", "found `template`, expected no such key with this `body`")
+            .hint("remove it, or set `body = \"template\"`");
     }
     let body = match (keys.body, &keys.secret) {
         (Some(BodyKey::Template), secret) => {
@@ -173,15 +175,18 @@ fn body(keys: &Keys, voice: &Voice) -> Result<Body, SectionError> {
         }
         (Some(BodyKey::Json), Some(secret)) => errors.note(Signer::new(secret).map(Body::Json)),
         (Some(BodyKey::Json), None) => {
-            let error = SectionError::new("secret", "is missing, expected the secret to sign with");
+            let error = SectionError::new("secret", "found nothing, expected the secret to sign with");
             errors.note(Err(error.hint("make one with `openssl rand -base64 32` and give it to the receiver as well")))
         }
         (Some(BodyKey::Raw), None) => Some(Body::Raw),
         (Some(BodyKey::Raw), Some(_)) => {
-            let error = SectionError::new("secret", "is of no use with `body = \"raw\"`, which bears Apple's signature");
+            let error = SectionError::new(
+                "secret",
+                "found `secret`, expected no such key with `body = \"raw\"`, which bears Apple's signature",
+            );
             errors.note(Err(error.hint("remove it, or set `body = \"json\"`")))
         }
-        (None, _) => errors.note(Err(SectionError::new("body", "is missing"))),
+        (None, _) => errors.note(Err(SectionError::new("body", "found nothing, expected `raw`, `json` or `template`"))),
     };
     match body {
         Some(body) => errors.or(body),
@@ -194,13 +199,15 @@ fn headers(table: &BTreeMap<String, Secret>) -> Result<HeaderMap, SectionError> 
     for (name, value) in table {
         let key = format!("headers.{name}");
         match (name.parse::<HeaderName>(), HeaderValue::from_str(value.expose())) {
-            (Ok(name), _) if RESERVED.contains(&name) => errors = errors.and(key, "is decided by the request itself"),
+            (Ok(name), _) if RESERVED.contains(&name) => {
+                errors = errors.and(key, "found a header that the request itself decides about, expected another");
+            }
             (Ok(name), Ok(mut value)) => {
                 value.set_sensitive(true);
                 headers.insert(name, value);
             }
-            (Err(_), _) => errors = errors.and(key, "expected the name of a header"),
-            (_, Err(_)) => errors = errors.and(key, "expected a value of visible characters"),
+            (Err(_), _) => errors = errors.and(key, "found another text, expected the name of a header"),
+            (_, Err(_)) => errors = errors.and(key, "found a value that no header can have, expected visible characters"),
         }
     }
     errors.or(headers)

@@ -36,11 +36,11 @@ impl Signer {
         let key = match text.strip_prefix("whsec_") {
             Some(encoded) => STANDARD
                 .decode(encoded)
-                .map_err(|_| SectionError::new("secret", "expected Base64 after `whsec_`, found another text"))?,
+                .map_err(|_| SectionError::new("secret", "found another text after `whsec_`, expected Base64"))?,
             None => text.as_bytes().to_vec(),
         };
         if key.len() < SHORTEST {
-            let message = format!("expected a key of at least {SHORTEST} bytes, found {}", key.len());
+            let message = format!("found a key of {} bytes, expected a key of at least {SHORTEST}", key.len());
             return Err(SectionError::new("secret", message).hint("make one with `openssl rand -base64 32`"));
         }
         let keyed = Hmac::new_from_slice(&key).map_err(|error| SectionError::new("secret", error.to_string()))?;
@@ -84,9 +84,9 @@ mod tests {
 
     #[test]
     fn weak_keys_are_refused() {
-        check_refused("whsec_!", "expected Base64 after `whsec_`, found another text");
-        check_refused("whsec_c2hvcnQ=", "expected a key of at least 24 bytes, found 5");
-        check_refused("twenty-three bytes long", "expected a key of at least 24 bytes, found 23");
+        check_refused("whsec_!", "found another text after `whsec_`, expected Base64");
+        check_refused("whsec_c2hvcnQ=", "found a key of 5 bytes, expected a key of at least 24");
+        check_refused("twenty-three bytes long", "found a key of 23 bytes, expected a key of at least 24");
         assert!(Signer::new(&Secret::new("twenty-four bytes long..")).is_ok());
     }
 }

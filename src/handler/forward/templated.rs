@@ -24,7 +24,7 @@ impl Templated {
     /// Reads the template, and tries it.
     pub(super) fn new(source: Option<&str>, voice: &Voice) -> Result<Self, SectionError> {
         let Some(source) = source else {
-            let error = SectionError::new("template", "is missing, expected the JSON to send");
+            let error = SectionError::new("template", "found nothing, expected the JSON to send");
             return Err(error.hint("for example `'''{\"text\": {{ message.title | tojson }}}'''`"));
         };
         let template = Template::compile(source).map_err(|error| SectionError::new("template", error.to_string()))?;
@@ -49,6 +49,7 @@ impl Templated {
 
 fn refusal(event: &Event, error: &HandlerError) -> SectionError {
     let state = event.state().map(|state| format!(" in the state `{state}`")).unwrap_or_default();
-    let refusal = SectionError::new("template", format!("for an event `{}`{state}: {error}", event.kind));
+    let found = format!("found one that fails for an event `{}`{state}: {error}, expected JSON for every event", event.kind);
+    let refusal = SectionError::new("template", found);
     refusal.hint("put values in with `tojson`, which quotes them: `{{ message.title | tojson }}`")
 }

@@ -68,9 +68,9 @@ impl Access {
     /// Reads an App's key, which GitHub hands out as PEM.
     pub(super) fn app(id: &str, installation: &str, key: &Secret) -> Result<Self, String> {
         let expected = "expected the text of the `.pem` file that GitHub lets you download for the App";
-        let der =
-            PrivateKeyDer::from_pem_slice(key.expose().as_bytes()).map_err(|_| format!("there is no key in it, {expected}"))?;
-        let key = RsaSigningKey::new(&der).map_err(|_| format!("this is no RSA key, {expected}"))?;
+        let der = PrivateKeyDer::from_pem_slice(key.expose().as_bytes())
+            .map_err(|_| format!("found a text without a key, {expected}"))?;
+        let key = RsaSigningKey::new(&der).map_err(|_| format!("found a key that is not for RSA, {expected}"))?;
         let (id, installation) = (id.to_owned(), installation.to_owned());
         Ok(Self::App(App { id, installation, key: Arc::new(key), granted: Mutex::default() }))
     }

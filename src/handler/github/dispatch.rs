@@ -35,7 +35,7 @@ impl Dispatch {
     pub(super) fn new(event_type: &str) -> Result<Self, SectionError> {
         let wrong = |error: String| SectionError::new("event_type", error);
         if event_type.trim().is_empty() {
-            return Err(wrong("is empty, expected what the workflows list under `repository_dispatch: types`".to_owned()));
+            return Err(wrong("found nothing, expected what the workflows list under `repository_dispatch: types`".to_owned()));
         }
         Ok(Self { event_type: Template::compile(event_type).map_err(|error| wrong(error.to_string()))? })
     }

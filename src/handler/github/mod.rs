@@ -123,7 +123,7 @@ fn repository(key: &str) -> Result<[String; 2], SectionError> {
     };
     match key.split_once('/') {
         Some((owner, name)) if is_name(owner) && is_name(name) => Ok([owner, name].map(ToOwned::to_owned)),
-        _ => Err(SectionError::new("repository", "expected an owner and a name, such as `example/app`")),
+        _ => Err(SectionError::new("repository", "found another text, expected an owner and a name, such as `example/app`")),
     }
 }
 
@@ -134,15 +134,15 @@ fn access(keys: &Keys) -> Result<Access, SectionError> {
         (None, Some(Id(app)), Some(Id(installation)), Some(key)) => {
             Access::app(app, installation, key).map_err(|error| SectionError::new("private_key", error))
         }
-        (None, None, None, None) => Err(SectionError::new("token", format!("is missing, {either}"))),
-        (Some(_), ..) => Err(SectionError::new("token", format!("there are keys of an App as well, {either}"))),
+        (None, None, None, None) => Err(SectionError::new("token", format!("found nothing, {either}"))),
+        (Some(_), ..) => Err(SectionError::new("token", format!("found `token` and keys of an App as well, {either}"))),
         (None, app, installation, _) => {
             let missing = match (app, installation) {
                 (None, _) => "app_id",
                 (_, None) => "installation_id",
                 _ => "private_key",
             };
-            Err(SectionError::new(missing, format!("is missing, {either}")))
+            Err(SectionError::new(missing, format!("found nothing, {either}")))
         }
     }
 }
@@ -152,12 +152,14 @@ fn action(keys: &Keys) -> Result<Action, SectionError> {
     let action = match keys.action {
         Some(ActionKey::Dispatch) => {
             if keys.screenshots_branch.is_some() {
-                errors = errors.and("screenshots_branch", "is of no use with `action = \"dispatch\"`").hint("remove it");
+                errors = errors
+                    .and("screenshots_branch", "found `screenshots_branch`, expected no such key with `action = \"dispatch\"`")
+                    .hint("remove it");
             }
             errors.note(Dispatch::new(&keys.event_type)).map(Action::Dispatch)
         }
         Some(ActionKey::Issue) => Some(Action::Issue(Issues::new(keys.labels.clone(), keys.screenshots_branch.clone()))),
-        None => errors.note(Err(SectionError::new("action", "is missing"))),
+        None => errors.note(Err(SectionError::new("action", "found nothing, expected `dispatch` or `issue`"))),
     };
     match action {
         Some(action) => errors.or(action),

@@ -112,14 +112,14 @@ impl fmt::Debug for GitLab {
 
 fn project(Id(project): Id) -> Result<String, SectionError> {
     if project.is_empty() {
-        return Err(SectionError::new("project", "is empty, expected the project's id or its path, such as `group/app`"));
+        return Err(SectionError::new("project", "found nothing, expected the project's id or its path, such as `group/app`"));
     }
     Ok(project)
 }
 
 fn reference(reference: String) -> Result<String, SectionError> {
     if reference.trim().is_empty() {
-        return Err(SectionError::new("ref", "is empty, expected a branch or a tag"));
+        return Err(SectionError::new("ref", "found nothing, expected a branch or a tag"));
     }
     Ok(reference)
 }
@@ -129,8 +129,10 @@ fn variables(templates: BTreeMap<String, String>) -> Result<BTreeMap<String, Tem
     for (name, template) in templates {
         let key = format!("variables.{name}");
         match Template::compile(&template) {
-            _ if !is_name(&name) => errors = errors.and(key, "expected a name of letters, digits and `_`"),
-            _ if name.starts_with("ASC_") => errors = errors.and(key, "names that begin with `ASC_` are set by us"),
+            _ if !is_name(&name) => errors = errors.and(key, "found another name, expected one of letters, digits and `_`"),
+            _ if name.starts_with("ASC_") => {
+                errors = errors.and(key, "found a name that begins with `ASC_`, expected one that we do not set");
+            }
             Err(error) => errors = errors.and(key, error.to_string()),
             Ok(template) => drop(variables.insert(name, template)),
         }

@@ -136,11 +136,11 @@ mod tests {
     fn slips_are_said() {
         check(
             "{{ detials.app.name }}",
-            "no `detials.app.name`: there are `details`, `endpoint`, `event`, `message`, `recovered`, did you mean `details`?",
+            "found the unknown name `detials.app.name`, expected one of `details`, `endpoint`, `event`, `message`, `recovered` (did you mean `details`?)",
         );
         check(
             "{{ details.app.nmae }}",
-            "no `details.app.nmae`: `details.app` has `bundle_id`, `id`, `name`, `sku`, did you mean `name`?",
+            "found the unknown name `details.app.nmae`, expected one of `bundle_id`, `id`, `name`, `sku` in `details.app` (did you mean `name`?)",
         );
         check("{{ event.state | uper }}", "unknown filter: filter uper is unknown in line 1");
         check("{{ event.state", "syntax error: unexpected end of input, expected end of variable block in line 1");

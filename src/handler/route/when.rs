@@ -69,7 +69,7 @@ impl When {
         let wrong = |problem: String| WhenError { expression: source.into(), problem };
         if source.len() > LONGEST {
             let beginning: String = source.chars().take(60).collect();
-            let problem = format!("expected at most {LONGEST} bytes, found {}", source.len());
+            let problem = format!("found {} bytes, expected at most {LONGEST}", source.len());
             return Err(WhenError { expression: format!("{beginning}…").into(), problem });
         }
         let expression = LANGUAGE.compile_expression_owned(source.to_owned()).map_err(|error| wrong(said(&error)))?;
@@ -283,7 +283,7 @@ mod tests {
         let answer = |count| When::compile(&ids(count)).unwrap().answer(&Facts::of("", &event, None));
         assert_eq!(answer(200), Ok(Answer::Yes));
         assert!(answer(450).unwrap_err().to_string().contains("fuel"));
-        assert!(When::compile(&ids(1_000_000)).unwrap_err().to_string().ends_with("expected at most 4096 bytes, found 8999999"));
+        assert!(When::compile(&ids(1_000_000)).unwrap_err().to_string().ends_with("found 8999999 bytes, expected at most 4096"));
         // As deep as it gets: the compiler's stack must bear it.
         assert!(When::compile(&vec!["1"; 2_000].join("+")).is_ok());
     }

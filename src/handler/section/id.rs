@@ -19,7 +19,7 @@ impl<'de> Deserialize<'de> for Id {
             type Value = Id;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
+                f.write_str("a text")
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Id, E> {

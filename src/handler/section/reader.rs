@@ -11,6 +11,10 @@ use toml::{Table, Value};
 
 use super::{Problem, did_you_mean};
 
+/// The keys that every handler has.
+pub(super) const COMMON: [&str; 11] =
+    ["name", "kind", "events", "endpoints", "when", "retry", "jitter", "timeout", "concurrency", "order", "enrich"];
+
 /// One pass over a section.
 pub(super) struct Reading<'b> {
     broken: &'b BTreeSet<String>,
@@ -36,6 +40,7 @@ impl<'b> Reading<'b> {
 pub(super) struct Wrong {
     pub(super) key: String,
     pub(super) message: String,
+    pub(super) hint: Option<String>,
 }
 
 impl Wrong {
@@ -61,46 +66,48 @@ impl fmt::Display for Wrong {
 
 impl de::Error for Wrong {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self { key: String::new(), message: message.to_string() }
+        Self { key: String::new(), message: message.to_string(), hint: None }
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self::custom(format_args!("expected {}, found {}", in_toml(expected), noun(found)))
+        Self::custom(format_args!("found {}, expected {}", noun(found), plainly(expected)))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
         let noun = noun(found).split_once(' ').map_or("value", |(_, noun)| noun);
-        Self::custom(format_args!("expected {}, found another {noun}", in_toml(expected)))
+        Self::custom(format_args!("found another {noun}, expected {}", plainly(expected)))
     }
 
     fn invalid_length(length: usize, expected: &dyn de::Expected) -> Self {
-        Self::custom(format_args!("expected {expected}, found {length}"))
+        Self::custom(format_args!("found {length}, expected {expected}"))
     }
 
     fn unknown_variant(found: &str, expected: &'static [&'static str]) -> Self {
-        let words = expected.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-        let question = did_you_mean(found, expected.iter().copied()).map(|question| format!("; {question}")).unwrap_or_default();
-        Self::custom(format_args!("expected one of {words}, found another word{question}"))
+        let hint = did_you_mean(found, expected.iter().copied());
+        Self { hint, ..Self::custom(format_args!("found another word, expected one of {}", in_a_row(expected))) }
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self { key: field.to_owned(), message: "is missing".to_owned() }
+        Self { key: field.to_owned(), ..Self::custom("found nothing, expected a value") }
     }
 }
 
-/// What Serde expects, in the words of TOML.
-fn in_toml(expected: &dyn de::Expected) -> String {
+/// What Serde expects, in the words of people.
+fn plainly(expected: &dyn de::Expected) -> String {
     let expected = expected.to_string();
     match expected.as_str() {
-        "u8" => "an integer from 0 to 255",
-        "u16" => "an integer from 0 to 65535",
-        "u32" | "u64" | "usize" => "an integer that is not negative",
-        "i8" | "i16" | "i32" | "i64" | "isize" => "an integer",
-        "f32" | "f64" => "a float",
-        "a sequence" => "an array",
+        "a string" => "a text",
+        "path string" => "a path",
+        "a boolean" => "`true` or `false`",
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" | "u64" | "usize" => "a whole number that is not negative",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a sequence" => "a list",
         "a map" => "a table",
         text if text.starts_with("struct ") => "a table",
-        text if text.starts_with("a tuple") => "an array",
+        text if text.starts_with("a tuple") => "a list",
         text => text,
     }
     .to_owned()
@@ -108,14 +115,17 @@ fn in_toml(expected: &dyn de::Expected) -> String {
 
 fn noun(found: Unexpected<'_>) -> &'static str {
     match found {
-        Unexpected::Bool(_) => "a boolean",
-        Unexpected::Signed(_) | Unexpected::Unsigned(_) => "an integer",
-        Unexpected::Float(_) => "a float",
-        Unexpected::Str(_) | Unexpected::Char(_) => "a string",
-        Unexpected::Seq => "an array",
+        Unexpected::Bool(_) => "a truth value",
+        Unexpected::Signed(_) | Unexpected::Unsigned(_) | Unexpected::Float(_) => "a number",
+        Unexpected::Str(_) | Unexpected::Char(_) => "a text",
+        Unexpected::Seq => "a list",
         Unexpected::Map => "a table",
         _ => "another value",
     }
+}
+
+fn in_a_row(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// A value at its place.
@@ -156,6 +166,19 @@ impl<'r> Node<'r> {
             next: None,
         }
     }
+}
+
+/// What stands in a block besides the keys of its kind is in the block of any kind, and was taken out before the kind sees it.
+fn unknown_key(path: String, name: &str, fields: &[&str]) -> Problem {
+    let common = if path == name { &COMMON[..] } else { &[] };
+    let expected = match (fields, common) {
+        ([], []) => "none here".to_owned(),
+        ([], _) => "none but those that every handler has".to_owned(),
+        (fields, []) => format!("one of {}", in_a_row(fields)),
+        (fields, _) => format!("one of {}, or one that every handler has", in_a_row(fields)),
+    };
+    let hint = did_you_mean(name, fields.iter().chain(common).copied());
+    Problem { key: path, message: format!("found an unknown key, expected {expected}"), hint }
 }
 
 macro_rules! stand_ins {
@@ -203,8 +226,7 @@ impl<'de> Deserializer<'de> for Node<'_> {
         let (reading, key) = (self.reading, self.key.clone());
         let node = Node { reading, key: key.clone(), content: Content::Table(table) };
         for name in table.keys().filter(|name| !fields.contains(&name.as_str())) {
-            let hint = did_you_mean(name, fields.iter().copied());
-            reading.unknown.borrow_mut().push(Problem { key: node.path_of(name), message: "no such key".to_owned(), hint });
+            reading.unknown.borrow_mut().push(unknown_key(node.path_of(name), name, fields));
         }
         let is_stand_in = matches!(self.content, Content::StandIn);
         let missing = fields.iter().filter(|name| !table.contains_key(**name)).map(|name| (*name, node.path_of(name)));

@@ -79,6 +79,18 @@ fn all_that_is_missing_is_said_at_once() {
 }
 
 #[test]
+fn a_key_of_every_handler_may_be_what_was_meant() {
+    assert_eq!(
+        problems(&format!("{VALID}\ntimout = '5s'")),
+        "`timout`: found an unknown key, expected one of `url`, `room`, `secret`, `retries`, `loud`, `words`, `headers`, `size`, \
+         or one that every handler has (did you mean `timeout`?)"
+    );
+    let schema: serde_json::Value = serde_json::from_str(include_str!("../../../config/schema.json")).unwrap();
+    let all = schema["properties"]["handler"]["items"]["properties"].as_object().unwrap();
+    assert_eq!(all.keys().collect::<BTreeSet<_>>(), reader::COMMON.map(str::to_owned).iter().collect());
+}
+
+#[test]
 fn no_value_is_shown() {
     let text =
         problems("secret = ['hunter2-secret']\nroom = 'hunter2-secret'\nretries = 98765\nsize = 'hunter2-secret'\nloud = 98765");

@@ -96,7 +96,7 @@ impl std::error::Error for UnknownScenario {}
 impl fmt::Display for UnknownScenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = Scenario::ALL.map(Scenario::as_str).join("`, `");
-        write!(f, "`{}` is not a scenario; expected one of `{names}`", self.0)
+        write!(f, "found `{}`, expected one of the scenarios `{names}`", self.0)
     }
 }
 

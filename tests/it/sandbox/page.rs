@@ -74,7 +74,7 @@ async fn a_mistake_in_a_browser_is_explained_on_a_page() {
     let answer = Answer::read(request.body("scenario=%3Cb%3E").send().await.unwrap()).await;
     assert_eq!((answer.status, answer.header("content-type")), (400, "text/html; charset=utf-8"));
     assert!(
-        answer.text.contains("`&lt;b&gt;` is not a scenario") && answer.text.contains("Back to the sandbox"),
+        answer.text.contains("found `&lt;b&gt;`, expected one of the scenarios") && answer.text.contains("Back to the sandbox"),
         "{}",
         answer.text
     );
@@ -109,7 +109,7 @@ async fn a_mistake_is_explained() {
             "/sandbox/drive",
             "scenario=relase",
             400,
-            "the field `scenario`: `relase` is not a scenario; expected one of `release`, `rejection`, `beta`, `feedback`, `marketplace`, `background-assets`",
+            "the field `scenario`: found `relase`, expected one of the scenarios `release`, `rejection`, `beta`, `feedback`, `marketplace`, `background-assets`",
         ),
         (
             "/sandbox/step",
@@ -118,11 +118,11 @@ async fn a_mistake_is_explained() {
             "the sandbox has no app `7`; it has `6700000001` (Harbor), `6700000002` (Lantern)",
         ),
         ("/sandbox/burst", "events=1000000", 400, "`events` is 1000000; a burst makes at most 100000"),
-        ("/sandbox/webhooks", "url=ftp://a/&secret=x", 400, "the field `url`: `ftp` is no web address; expected `http` or `https`"),
+        ("/sandbox/webhooks", "url=ftp://a/&secret=x", 400, "the field `url`: found `ftp`, expected `http` or `https`"),
         ("/sandbox/ping", "webhook=7", 404, "there is no webhook with id `7`"),
         ("/sandbox/redeliver", "delivery=7", 404, "there is no delivery with id `7`, or its webhook is gone"),
         ("/sandbox/faults", "fault=drop&next=1&probability=1", 400, "give `next` or `probability`, not both"),
-        ("/sandbox/faults", "fault=drop&probability=1.5", 400, "`probability` is 1.5; expected 0 to 1"),
+        ("/sandbox/faults", "fault=drop&probability=1.5", 400, "the field `probability`: found 1.5, expected 0 to 1"),
     ] {
         let answer = scene.press(path, form).await;
         assert_eq!((answer.status, answer.at("/error")), (status, json!(error)), "{path} {form}");

@@ -68,18 +68,18 @@ impl Slack {
     #[expect(clippy::needless_pass_by_value, reason = "the shape of a factory")]
     pub(in crate::handler) fn new(section: Section) -> Result<Self, SectionError> {
         section.settle(|keys: Keys| {
-            let (key, what) = match (&keys.url, &keys.token, &keys.channel) {
+            let (key, found) = match (&keys.url, &keys.token, &keys.channel) {
                 (Some(_), None, None) => return Chat::new(section.clone()).map(|chat| Self::Webhook(Box::new(chat))),
                 (None, Some(token), Some(channel)) => {
                     return bot(&keys, token, channel, &section).map(|bot| Self::Bot(Box::new(bot)));
                 }
-                (None, None, None) => ("url", "is missing"),
-                (None, Some(_), None) => ("channel", "is missing"),
-                (None, None, Some(_)) => ("token", "is missing"),
-                (Some(_), ..) => ("url", "there are keys of a bot as well"),
+                (None, None, None) => ("url", "nothing"),
+                (None, Some(_), None) => ("channel", "nothing"),
+                (None, None, Some(_)) => ("token", "nothing"),
+                (Some(_), ..) => ("url", "`url` and keys of a bot as well"),
             };
             let either = "expected either `url`, of an incoming webhook, or `token` and `channel`, of a bot";
-            let mut errors = SectionError::new(key, format!("{what}, {either}"));
+            let mut errors = SectionError::new(key, format!("found {found}, {either}"));
             // What both forms have is judged all the same.
             errors.note(Mention::read(keys.mention.as_deref()));
             errors.note(Words::read(keys.template.as_deref(), section.voice()));
@@ -124,7 +124,10 @@ impl Mention {
             Some(b'U' | b'W') if is_id(given) => Ok(Self(Some(format!("<@{given}>")))),
             Some(b'S') if is_id(given) => Ok(Self(Some(format!("<!subteam^{given}>")))),
             _ => {
-                let error = SectionError::new("mention", "expected `here`, `channel`, or the id of a member or a user group");
+                let error = SectionError::new(
+                    "mention",
+                    "found another text, expected `here`, `channel`, or the id of a member or a user group",
+                );
                 Err(error.hint("Slack shows ids under “Copy member ID”; they look like `U012AB3CD`"))
             }
         }
@@ -155,7 +158,7 @@ fn token(given: &Secret) -> Result<Secret, SectionError> {
     if token.starts_with("xoxb-") && token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(Secret::new(token));
     }
-    let error = SectionError::new("token", "expected a bot's token, which begins with `xoxb-`");
+    let error = SectionError::new("token", "found another text, expected a bot's token, which begins with `xoxb-`");
     Err(error.hint("it stands on the page “OAuth & Permissions” of the app, as “Bot User OAuth Token”"))
 }
 
@@ -164,7 +167,7 @@ fn channel(given: &str) -> Result<String, SectionError> {
     if given.starts_with(['C', 'G', 'D']) && is_id(given) {
         return Ok(given.to_owned());
     }
-    let error = SectionError::new("channel", "expected the id of a channel, such as `C012AB3CD`");
+    let error = SectionError::new("channel", "found another text, expected the id of a channel, such as `C012AB3CD`");
     Err(error.hint("it stands at the end of the channel's details; a channel's name can change and is not taken"))
 }
 

@@ -19,7 +19,7 @@ impl Service for Webhook {
     type Keys = Keys;
 
     fn settle(keys: Keys, section: &Section) -> Result<Chat<Self>, SectionError> {
-        let url = keys.url.ok_or_else(|| SectionError::new("url", "is missing"));
+        let url = keys.url.ok_or_else(|| SectionError::new("url", "found nothing, expected a URL"));
         let target = url.and_then(|url| Target::read("url", &url, keys.allow_private, section.outgoing()));
         let mention = Mention::read(keys.mention.as_deref());
         let words = Words::read(keys.template.as_deref(), section.voice());
