@@ -23,7 +23,7 @@ use crate::{
         history,
         query::{DispatchRecord, EndpointStats, HandlerStats, Listed, Paused, ReceiptRecord, Stats},
     },
-    review::{Times, Way},
+    review::{Journey, Times},
     secret::Secret,
     signature,
 };
@@ -377,15 +377,15 @@ fn versions_are_listed_with_their_times() {
     ];
     let mut missed = told(&reviewed);
     missed.remove(1);
-    let ways: Vec<Way> = [
+    let journeys: Vec<Journey> = [
         heard("v3", Some(details), told(&reviewed[..1])),
         heard("v2", Some(details), told(&reviewed)),
         heard("v\u{1b}[31m1", None, missed),
     ]
     .iter()
-    .map(Way::of)
+    .map(Journey::of)
     .collect();
-    let table = events::versions_table(&ways, "2026-11-19T10:00:00Z".parse().unwrap());
-    let rule = events::versions_rule(&EventKind::AppStoreVersionAppVersionStateUpdated, &Times::of(&ways));
+    let table = events::versions_table(&journeys, "2026-11-19T10:00:00Z".parse().unwrap());
+    let rule = events::versions_rule(&EventKind::AppStoreVersionAppVersionStateUpdated, &Times::of(&journeys));
     insta::assert_snapshot!("events_versions", format!("{table}\n\n{rule}"));
 }

@@ -1,6 +1,6 @@
 //! How long each version waited and was in review, told by the events themselves.
 //!
-//! A [`Way`] is the history of a version (or of a build, in TestFlight or on its way there) read as a row of [`Stay`]s: a state, since when and
+//! A [`Journey`] is the history of a version (or of a build, in TestFlight or on its way there) read as a row of [`Stay`]s: a state, since when and
 //! until when. [`Times`] sums up several: how long a round of review takes as a rule. Page, API, commands and figures all go by these.
 //!
 //! **Invariant:** nothing is guessed. A stay has a length only if both its ends were told. Where an event says that a state was left which
@@ -26,10 +26,10 @@ use crate::{
     },
 };
 
-/// The way of a version or a build, state by state.
+/// The journey of a version or a build, state by state.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 #[non_exhaustive]
-pub struct Way {
+pub struct Journey {
     /// The receipt that told of it first.
     pub first: ReceiptId,
     /// The endpoint that hears of it.
@@ -77,7 +77,7 @@ pub struct Stay {
     pub is_present: bool,
 }
 
-impl Way {
+impl Journey {
     /// Reads a history.
     pub fn of(history: &History) -> Self {
         let kind = EventKind::from(history.kind.as_str());

@@ -1,4 +1,4 @@
-//! What a state means for the way of a version: with whom it is, and for what.
+//! What a state means for the journey of a version: with whom it is, and for what.
 
 use std::borrow::Cow;
 
@@ -75,7 +75,7 @@ impl Phase {
         })
     }
 
-    /// Whether the way leads no further from here, unless it begins again.
+    /// Whether the journey leads no further from here, unless it begins again.
     pub fn is_end(&self) -> bool {
         matches!(self, Self::Out | Self::Over)
     }

@@ -5,7 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Phase, Stay, Way};
+use super::{Journey, Phase, Stay};
 
 /// Over how many of the newest versions the rule is taken: half a year of an app with a release a week.
 pub const LAST: usize = 20;
@@ -68,16 +68,17 @@ pub struct Times {
 
 impl Times {
     /// Of these versions, newest first. No more than the first [`LAST`] count.
-    pub fn of(ways: &[Way]) -> Self {
-        let ways = ways.get(..LAST).unwrap_or(ways);
-        let median =
-            |phase| Median::of(ways.iter().flat_map(|way| lengths(&phase, &way.stays)).map(|length| length.as_secs()).collect());
+    pub fn of(journeys: &[Journey]) -> Self {
+        let journeys = journeys.get(..LAST).unwrap_or(journeys);
+        let median = |phase| {
+            Median::of(journeys.iter().flat_map(|journey| lengths(&phase, &journey.stays)).map(|length| length.as_secs()).collect())
+        };
         let since = |phase| {
-            let present = ways.iter().filter_map(Way::present).filter(|stay| stay.phase == phase);
+            let present = journeys.iter().filter_map(Journey::present).filter(|stay| stay.phase == phase);
             present.filter_map(|stay| stay.since).min()
         };
         Self {
-            versions: ways.len(),
+            versions: journeys.len(),
             waiting: median(Phase::Waiting),
             in_review: median(Phase::InReview),
             waiting_since: since(Phase::Waiting),

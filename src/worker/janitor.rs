@@ -10,7 +10,7 @@ use crate::{
     clock::Clock,
     event::EventKind,
     inbox::{DispatchState, Store, StoreError, history::HistoryFilter, query::PageRequest},
-    review::{LAST, Times, Way},
+    review::{Journey, LAST, Times},
     shutdown::Shutdown,
     telemetry::metrics::{self, Reviewed},
 };
@@ -134,7 +134,7 @@ impl Janitor {
                 if page.items.is_empty() {
                     continue;
                 }
-                let times = Times::of(&page.items.iter().map(Way::of).collect::<Vec<_>>());
+                let times = Times::of(&page.items.iter().map(Journey::of).collect::<Vec<_>>());
                 let phases =
                     [("waiting", times.waiting, times.waiting_since), ("in_review", times.in_review, times.in_review_since)];
                 for (phase, median, since) in phases {

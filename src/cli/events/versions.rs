@@ -9,7 +9,7 @@ use crate::{
     event::EventKind,
     handler::message::duration,
     inbox::{ReceiptId, Store, history::HistoryFilter, query::PageRequest},
-    review::{LAST, Median, Phase, Spent, Times, Way},
+    review::{Journey, LAST, Median, Phase, Spent, Times},
 };
 
 /// List versions with how long they waited and were in review, the one heard of last first
@@ -36,16 +36,16 @@ pub(super) async fn run(store: &dyn Store, arguments: &Arguments) -> Outcome {
     let filter = HistoryFilter { kind: kind.as_str().to_owned(), app: arguments.app.clone() };
     let page = PageRequest { before: arguments.before.map(ReceiptId), limit: arguments.limit as usize };
     let page = store.histories(&filter, page).await?;
-    let ways: Vec<Way> = page.items.iter().map(Way::of).collect();
+    let journeys: Vec<Journey> = page.items.iter().map(Journey::of).collect();
     if arguments.format.json {
-        return Ok(output::json(&json!({ "items": ways, "next": page.next }))?);
+        return Ok(output::json(&json!({ "items": journeys, "next": page.next }))?);
     }
-    if ways.is_empty() {
+    if journeys.is_empty() {
         output::talk("no version is kept that matches");
         return Ok(());
     }
-    output::line(table(&ways, SystemClock::new().now()))?;
-    output::talk(rule(&kind, &Times::of(&ways)));
+    output::line(table(&journeys, SystemClock::new().now()))?;
+    output::talk(rule(&kind, &Times::of(&journeys)));
     if let Some(next) = page.next {
         output::talk(format_args!("there is more: add `--before {next}`"));
     }
@@ -53,19 +53,19 @@ pub(super) async fn run(store: &dyn Store, arguments: &Arguments) -> Outcome {
 }
 
 /// The versions as a table.
-pub(in crate::cli) fn table(ways: &[Way], now: Timestamp) -> String {
-    let rows = ways.iter().map(|way| {
-        let present = way.present();
-        let build = way.build.as_ref().map(|build| format!(" ({build})")).unwrap_or_default();
-        let name = way.version.as_ref().map_or_else(|| way.subject_id.clone(), |version| format!("{version}{build}"));
+pub(in crate::cli) fn table(journeys: &[Journey], now: Timestamp) -> String {
+    let rows = journeys.iter().map(|journey| {
+        let present = journey.present();
+        let build = journey.build.as_ref().map(|build| format!(" ({build})")).unwrap_or_default();
+        let name = journey.version.as_ref().map_or_else(|| journey.subject_id.clone(), |version| format!("{version}{build}"));
         vec![
-            output::short(way.app_name.as_deref().unwrap_or(&way.app)),
+            output::short(journey.app_name.as_deref().unwrap_or(&journey.app)),
             output::short(&name),
-            way.platform.clone().unwrap_or_default(),
+            journey.platform.clone().unwrap_or_default(),
             output::short(present.map_or("", |stay| &stay.state)),
             present.and_then(|stay| stay.since).map(output::time).unwrap_or_default(),
-            spent(way, &way.waiting, &Phase::Waiting, now),
-            spent(way, &way.in_review, &Phase::InReview, now),
+            spent(journey, &journey.waiting, &Phase::Waiting, now),
+            spent(journey, &journey.in_review, &Phase::InReview, now),
         ]
     });
     output::table(&["app", "version", "platform", "state", "since (utc)", "waited", "in review"], rows)
@@ -84,8 +84,8 @@ pub(in crate::cli) fn rule(kind: &EventKind, times: &Times) -> String {
     format!("waiting for {review}: {}; in {review}: {}{versions}", said(&times.waiting), said(&times.in_review))
 }
 
-fn spent(way: &Way, spent: &Spent, phase: &Phase, now: Timestamp) -> String {
-    let since = way.present().filter(|stay| stay.phase == *phase).and_then(|stay| stay.since);
+fn spent(journey: &Journey, spent: &Spent, phase: &Phase, now: Timestamp) -> String {
+    let since = journey.present().filter(|stay| stay.phase == *phase).and_then(|stay| stay.since);
     match since {
         Some(since) => format!("{} so far", length(spent.seconds.saturating_add(now.duration_since(since).as_secs()))),
         None if spent.is_all && spent.rounds == 0 => String::new(),

@@ -29,7 +29,7 @@ use crate::{
         history::HistoryFilter,
         query::{HandlerStats, PageRequest},
     },
-    review::{LAST, Times, Way},
+    review::{Journey, LAST, Times},
     server::{error::Refused, refusals::Row},
 };
 
@@ -168,7 +168,7 @@ pub(super) async fn test(State(desk): Shared, Path(name): Path<String>, request:
 pub(super) async fn versions(State(desk): Shared, request: Request) -> Answer {
     let fields = Fields::of_query(&request);
     let page = desk.store.histories(&ask::histories(&fields)?, ask::page(&fields)?).await?;
-    let items: Vec<Way> = page.items.iter().map(Way::of).collect();
+    let items: Vec<Journey> = page.items.iter().map(Journey::of).collect();
     answer::json(&json!({ "items": items, "next": page.next }))
 }
 
@@ -181,11 +181,11 @@ pub(super) async fn review_times(State(desk): Shared, request: Request) -> Answe
     for app in desk.store.apps().await?.into_iter().take(MOST_APPS) {
         let filter = HistoryFilter { app: Some(app.clone()), ..filter.clone() };
         let page = desk.store.histories(&filter, PageRequest { before: None, limit: LAST }).await?;
-        let ways: Vec<Way> = page.items.iter().map(Way::of).collect();
-        if !ways.is_empty() {
-            let mut item = serde_json::to_value(Times::of(&ways))?;
+        let journeys: Vec<Journey> = page.items.iter().map(Journey::of).collect();
+        if !journeys.is_empty() {
+            let mut item = serde_json::to_value(Times::of(&journeys))?;
             item["app"] = app.into();
-            item["app_name"] = ways.iter().find_map(|way| way.app_name.clone()).into();
+            item["app_name"] = journeys.iter().find_map(|journey| journey.app_name.clone()).into();
             items.push(item);
         }
     }

@@ -1,4 +1,4 @@
-//! The ways of several versions, as a drawing: a lane for each, on one scale of time that begins when it was submitted.
+//! The journeys of several versions, as a drawing: a lane for each, on one scale of time that begins when it was submitted.
 //!
 //! So versions can be compared, however far apart they were. What was not told is drawn as such: from the last moment that is known to the
 //! next one. Only the geometry is worked out here; the template writes it as SVG, and the style gives it its colours. All that is drawn
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::{
     handler::message::{clean, cut, duration, words_of},
-    review::{Phase, Way},
+    review::{Journey, Phase},
 };
 
 const WIDTH: f64 = 480.0;
@@ -86,7 +86,7 @@ struct Key {
     words: &'static str,
 }
 
-/// A part of a way, in seconds since it began.
+/// A part of a journey, in seconds since it began.
 #[derive(Debug)]
 struct Leg {
     from: i64,
@@ -96,9 +96,9 @@ struct Leg {
 }
 
 impl Timeline {
-    /// Draws ways with their names, as far as they have come by now; none if nothing of them can be drawn.
-    pub(super) fn draw(ways: &[(String, &Way)], now: Timestamp) -> Option<Self> {
-        let drawn: Vec<(&str, Vec<Leg>)> = ways.iter().map(|(name, way)| (name.as_str(), legs(way, now))).collect();
+    /// Draws journeys with their names, as far as they have come by now; none if nothing of them can be drawn.
+    pub(super) fn draw(journeys: &[(String, &Journey)], now: Timestamp) -> Option<Self> {
+        let drawn: Vec<(&str, Vec<Leg>)> = journeys.iter().map(|(name, journey)| (name.as_str(), legs(journey, now))).collect();
         let length = |legs: &Vec<Leg>| legs.last().map_or(0, |leg| leg.until);
         let lengths: Vec<i64> = drawn.iter().map(|(_, legs)| length(legs)).collect();
         let end = end_of_scale(lengths)?;
@@ -137,7 +137,7 @@ impl Timeline {
     }
 }
 
-/// What a class of parts means, in the order of a way.
+/// What a class of parts means, in the order of a journey.
 const KEYS: [(&str, &str); 9] = [
     ("preparing", "in preparation"),
     ("waiting", "waiting for review"),
@@ -167,12 +167,12 @@ pub(super) fn class_of(phase: &Phase) -> &'static str {
     }
 }
 
-/// The parts of a way from when it was first submitted, or first heard of if nobody told of that, until it came to its end.
-fn legs(way: &Way, now: Timestamp) -> Vec<Leg> {
-    let submitted = way.stays.iter().position(|stay| stay.phase == Phase::Waiting && stay.since.is_some());
-    let begin = submitted.or_else(|| way.stays.iter().position(|stay| stay.since.is_some()));
-    let arrived = way.stays.iter().rposition(|stay| !stay.phase.is_end()).map_or(0, |last| last + 1);
-    let drawn = begin.and_then(|begin| way.stays.get(begin..=arrived.clamp(begin, way.stays.len() - 1)));
+/// The parts of a journey from when it was first submitted, or first heard of if nobody told of that, until it came to its end.
+fn legs(journey: &Journey, now: Timestamp) -> Vec<Leg> {
+    let submitted = journey.stays.iter().position(|stay| stay.phase == Phase::Waiting && stay.since.is_some());
+    let begin = submitted.or_else(|| journey.stays.iter().position(|stay| stay.since.is_some()));
+    let arrived = journey.stays.iter().rposition(|stay| !stay.phase.is_end()).map_or(0, |last| last + 1);
+    let drawn = begin.and_then(|begin| journey.stays.get(begin..=arrived.clamp(begin, journey.stays.len() - 1)));
     let Some((start, stays)) = drawn.and_then(|stays| Some((stays.first()?.since?, stays))) else { return Vec::new() };
     let seconds = |time: Timestamp| time.duration_since(start).as_secs().max(0);
     let mut legs: Vec<Leg> = Vec::new();
@@ -209,7 +209,7 @@ fn legs(way: &Way, now: Timestamp) -> Vec<Leg> {
     legs
 }
 
-/// How far the scale goes: to the end of the longest way, but one that is out of all proportion does not make the others small.
+/// How far the scale goes: to the end of the longest journey, but one that is out of all proportion does not make the others small.
 fn end_of_scale(mut lengths: Vec<i64>) -> Option<i64> {
     lengths.retain(|length| *length > 0);
     lengths.sort_unstable();
@@ -226,11 +226,11 @@ fn label(seconds: i64) -> String {
 }
 
 /// A name as it stands before a lane.
-pub(super) fn name_of(way: &Way) -> String {
-    let build = way.build.as_ref().map(|build| format!(" ({build})")).unwrap_or_default();
-    match &way.version {
+pub(super) fn name_of(journey: &Journey) -> String {
+    let build = journey.build.as_ref().map(|build| format!(" ({build})")).unwrap_or_default();
+    match &journey.version {
         Some(version) => clean(&format!("{version}{build}")),
-        None => cut(&clean(&way.subject_id), LETTERS),
+        None => cut(&clean(&journey.subject_id), LETTERS),
     }
 }
 
@@ -255,8 +255,8 @@ mod tests {
         Timestamp::from_second(1_000_000 + minute * 60).unwrap()
     }
 
-    /// A way of these states: the one that is left, the one that is entered, and when, in minutes.
-    fn way(told: &[(&str, &str, i64)]) -> Way {
+    /// A journey of these states: the one that is left, the one that is entered, and when, in minutes.
+    fn journey(told: &[(&str, &str, i64)]) -> Journey {
         let steps = (1..).zip(told).map(|(receipt, (left, state, minute))| Step {
             receipt: ReceiptId(receipt),
             state: (*state).to_owned(),
@@ -265,7 +265,7 @@ mod tests {
             received_at: at(*minute),
             source: Source::Pushed,
         });
-        Way::of(&History {
+        Journey::of(&History {
             first: ReceiptId(1),
             endpoint: "my-app".into(),
             kind: "appStoreVersionAppVersionStateUpdated".into(),
@@ -277,8 +277,8 @@ mod tests {
         })
     }
 
-    fn draw(ways: &[Way], now: i64) -> Option<Timeline> {
-        let named: Vec<_> = ways.iter().map(|way| ("2.3".to_owned(), way)).collect();
+    fn draw(journeys: &[Journey], now: i64) -> Option<Timeline> {
+        let named: Vec<_> = journeys.iter().map(|journey| ("2.3".to_owned(), journey)).collect();
         Timeline::draw(&named, at(now))
     }
 
@@ -294,7 +294,7 @@ mod tests {
             ("WAITING_FOR_REVIEW", "IN_REVIEW", 5_600),
             ("IN_REVIEW", "READY_FOR_DISTRIBUTION", 5_800),
         ];
-        let timeline = draw(&[way(&told)], 99_000).unwrap();
+        let timeline = draw(&[journey(&told)], 99_000).unwrap();
         let expected =
             [("waiting", "Waiting for Review: 10 h"), ("in-review", "In Review: 3 h 20 min"), ("out", "Ready for Distribution")];
         assert_eq!(said(&timeline), [expected]);
@@ -313,17 +313,17 @@ mod tests {
             ("WAITING_FOR_REVIEW", "READY_FOR_DISTRIBUTION", 60),
             ("READY_FOR_DISTRIBUTION", "REPLACED_WITH_NEW_VERSION", 90_000),
         ];
-        let timeline = draw(&[way(&told)], 99_000).unwrap();
+        let timeline = draw(&[journey(&told)], 99_000).unwrap();
         assert_eq!(said(&timeline), [[("waiting", "Waiting for Review: 1 h"), ("out", "Ready for Distribution")]]);
         // What was taken back and submitted again goes on.
         let again =
             [told[0], told[1], ("READY_FOR_DISTRIBUTION", "WAITING_FOR_REVIEW", 90), ("WAITING_FOR_REVIEW", "IN_REVIEW", 100)];
-        assert_eq!(said(&draw(&[way(&again)], 120).unwrap())[0].len(), 4);
+        assert_eq!(said(&draw(&[journey(&again)], 120).unwrap())[0].len(), 4);
     }
 
     #[test]
     fn what_is_under_way_goes_up_to_now() {
-        let timeline = draw(&[way(&[("READY_FOR_REVIEW", "WAITING_FOR_REVIEW", 0)])], 90).unwrap();
+        let timeline = draw(&[journey(&[("READY_FOR_REVIEW", "WAITING_FOR_REVIEW", 0)])], 90).unwrap();
         assert_eq!(said(&timeline), [[("waiting", "Waiting for Review: 1 h 30 min so far")]]);
         assert!((timeline.lanes[0].parts[0].width - (WIDTH - LEFT - RIGHT)).abs() < 0.1);
     }
@@ -332,7 +332,7 @@ mod tests {
     fn what_was_not_told_is_drawn_as_that() {
         let told =
             [("READY_FOR_REVIEW", "WAITING_FOR_REVIEW", 0), ("IN_REVIEW", "REJECTED", 60), ("REJECTED", "WAITING_FOR_REVIEW", 90)];
-        let timeline = draw(&[way(&told)], 100).unwrap();
+        let timeline = draw(&[journey(&told)], 100).unwrap();
         let untold = "Waiting for Review, then In Review; when it changed was not told";
         let expected = [("untold", untold), ("rejected", "Rejected: 30 min"), ("waiting", "Waiting for Review: 10 min so far")];
         assert_eq!(said(&timeline), [expected]);
@@ -340,7 +340,7 @@ mod tests {
 
     #[test]
     fn one_very_long_way_does_not_make_the_others_small() {
-        let of = |minutes| way(&[("", "WAITING_FOR_REVIEW", 0), ("WAITING_FOR_REVIEW", "READY_FOR_DISTRIBUTION", minutes)]);
+        let of = |minutes| journey(&[("", "WAITING_FOR_REVIEW", 0), ("WAITING_FOR_REVIEW", "READY_FOR_DISTRIBUTION", minutes)]);
         let timeline = draw(&[of(100), of(90), of(110), of(100), of(90_000)], 0).unwrap();
         let longer: Vec<bool> = timeline.lanes.iter().map(|lane| lane.is_longer).collect();
         assert_eq!(longer, [false, false, false, false, true]);
@@ -351,7 +351,7 @@ mod tests {
     #[test]
     fn nothing_is_drawn_of_nothing() {
         assert!(draw(&[], 0).is_none());
-        assert!(draw(&[way(&[("IN_REVIEW", "READY_FOR_DISTRIBUTION", 0)])], 50).is_none(), "it has no length");
+        assert!(draw(&[journey(&[("IN_REVIEW", "READY_FOR_DISTRIBUTION", 0)])], 50).is_none(), "it has no length");
     }
 
     #[test]

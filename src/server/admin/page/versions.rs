@@ -17,7 +17,7 @@ use crate::{
     event::EventKind,
     handler::message::{clean, duration, text::platform, words_of},
     inbox::{ReceiptId, StoreError, history::HistoryFilter, query::PageRequest},
-    review::{LAST, Median, Phase, Spent, Stay, Times, Way},
+    review::{Journey, LAST, Median, Phase, Spent, Stay, Times},
     server::admin::{
         Desk,
         ask::{self, Fields},
@@ -48,7 +48,7 @@ struct AppView {
     waiting: Rule,
     in_review: Rule,
     timeline: Option<Timeline>,
-    versions: Vec<WayView>,
+    versions: Vec<JourneyView>,
     builds: Vec<BuildView>,
     newer: Option<String>,
     older: Option<String>,
@@ -71,7 +71,7 @@ struct Rule {
 }
 
 #[derive(Debug, Serialize)]
-struct WayView {
+struct JourneyView {
     name: String,
     platform: Option<String>,
     link: String,
@@ -103,8 +103,8 @@ struct BuildView {
     name: String,
     link: String,
     platform: Option<String>,
-    upload: Option<WayView>,
-    beta: Option<WayView>,
+    upload: Option<JourneyView>,
+    beta: Option<JourneyView>,
     #[serde(skip)]
     newest: i64,
 }
@@ -125,8 +125,8 @@ pub(in super::super) async fn versions(State(desk): Shared, request: Request) ->
     }
     let mut more = Vec::new();
     for app in all.iter().filter(|app| !shown.contains(&app.as_str())).take(MORE_APPS) {
-        let ways = [ways(&desk, &VERSION, app, None, 1).await?.0, ways(&desk, &UPLOAD, app, None, 1).await?.0].concat();
-        more.push(AppName::of(app, &ways));
+        let journeys = [journeys(&desk, &VERSION, app, None, 1).await?.0, journeys(&desk, &UPLOAD, app, None, 1).await?.0].concat();
+        more.push(AppName::of(app, &journeys));
     }
     render(
         "versions.html",
@@ -140,41 +140,41 @@ pub(in super::super) async fn versions(State(desk): Shared, request: Request) ->
     )
 }
 
-/// A part of the ways of an app, and where the next part begins.
-async fn ways(
+/// A part of the journeys of an app, and where the next part begins.
+async fn journeys(
     desk: &Desk,
     kind: &EventKind,
     app: &str,
     before: Option<ReceiptId>,
     limit: usize,
-) -> Result<(Vec<Way>, Option<ReceiptId>), StoreError> {
+) -> Result<(Vec<Journey>, Option<ReceiptId>), StoreError> {
     let filter = HistoryFilter { kind: kind.as_str().to_owned(), app: Some(app.to_owned()) };
     let page = desk.store.histories(&filter, PageRequest { before, limit }).await?;
-    Ok((page.items.iter().map(Way::of).collect(), page.next))
+    Ok((page.items.iter().map(Journey::of).collect(), page.next))
 }
 
 impl AppView {
     async fn of(desk: &Desk, app: &str, before: Option<ReceiptId>) -> Result<Self, StoreError> {
         let now = desk.clock.now();
-        let (newest, _) = ways(desk, &VERSION, app, None, LAST).await?;
+        let (newest, _) = journeys(desk, &VERSION, app, None, LAST).await?;
         let times = Times::of(&newest);
         let (shown, next) = if before.is_some() {
-            ways(desk, &VERSION, app, before, VERSIONS).await?
+            journeys(desk, &VERSION, app, before, VERSIONS).await?
         } else {
             let shown = newest.get(..VERSIONS).unwrap_or(&newest);
             let next = shown.last().filter(|_| shown.len() < newest.len()).map(|last| last.first);
             (shown.to_vec(), next)
         };
-        let (uploads, _) = ways(desk, &UPLOAD, app, None, BUILDS).await?;
-        let (betas, _) = ways(desk, &BETA, app, None, BUILDS).await?;
-        let named: Vec<(String, &Way)> = shown.iter().map(|way| (name_of(way), way)).collect();
+        let (uploads, _) = journeys(desk, &UPLOAD, app, None, BUILDS).await?;
+        let (betas, _) = journeys(desk, &BETA, app, None, BUILDS).await?;
+        let named: Vec<(String, &Journey)> = shown.iter().map(|journey| (name_of(journey), journey)).collect();
         let name = AppName::of(app, &[&newest[..], &uploads, &betas].concat());
         Ok(Self {
             versions_of_rule: times.versions,
             waiting: Rule::of(desk, times.waiting, times.waiting_since),
             in_review: Rule::of(desk, times.in_review, times.in_review_since),
             timeline: Timeline::draw(&named, now),
-            versions: shown.iter().map(|way| WayView::of(desk, way)).collect(),
+            versions: shown.iter().map(|journey| JourneyView::of(desk, journey)).collect(),
             builds: builds(desk, &uploads, &betas),
             newer: before.map(|_| name.link.clone()),
             older: next.map(|next| link(app, Some(next))),
@@ -184,8 +184,8 @@ impl AppView {
 }
 
 impl AppName {
-    fn of(app: &str, ways: &[Way]) -> Self {
-        let told = ways.iter().find_map(|way| way.app_name.as_deref()).map(clean).filter(|name| !name.is_empty());
+    fn of(app: &str, journeys: &[Journey]) -> Self {
+        let told = journeys.iter().find_map(|journey| journey.app_name.as_deref()).map(clean).filter(|name| !name.is_empty());
         Self { is_told: told.is_some(), said: told.unwrap_or_else(|| clean(app)), link: link(app, None) }
     }
 }
@@ -199,8 +199,8 @@ fn link(app: &str, before: Option<ReceiptId>) -> String {
     format!("/versions?{}", query.finish())
 }
 
-fn events_about(way: &Way) -> String {
-    format!("/events?{}", Serializer::new(String::new()).append_pair("subject", &way.subject_id).finish())
+fn events_about(journey: &Journey) -> String {
+    format!("/events?{}", Serializer::new(String::new()).append_pair("subject", &journey.subject_id).finish())
 }
 
 impl Rule {
@@ -216,22 +216,22 @@ impl Rule {
     }
 }
 
-impl WayView {
-    fn of(desk: &Desk, way: &Way) -> Self {
-        let present = way.present();
+impl JourneyView {
+    fn of(desk: &Desk, journey: &Journey) -> Self {
+        let present = journey.present();
         Self {
-            name: name_of(way),
-            platform: way.platform.as_deref().map(platform),
-            link: events_about(way),
+            name: name_of(journey),
+            platform: journey.platform.as_deref().map(platform),
+            link: events_about(journey),
             phase: present.map_or("unknown", |stay| class_of(&stay.phase)),
             state: present.map(|stay| words_of(&stay.state)).unwrap_or_default(),
             since: present.and_then(|stay| stay.since).map(|since| Moment::of(desk, since)),
-            waiting: spent(desk, way, &way.waiting, &Phase::Waiting),
-            in_review: spent(desk, way, &way.in_review, &Phase::InReview),
-            rounds: way.stays.iter().filter(|stay| stay.phase == Phase::InReview).count(),
-            stays: way.stays.iter().rev().map(|stay| StayView::of(desk, stay)).collect(),
-            is_cut: way.is_cut,
-            first: way.first.0,
+            waiting: spent(desk, journey, &journey.waiting, &Phase::Waiting),
+            in_review: spent(desk, journey, &journey.in_review, &Phase::InReview),
+            rounds: journey.stays.iter().filter(|stay| stay.phase == Phase::InReview).count(),
+            stays: journey.stays.iter().rev().map(|stay| StayView::of(desk, stay)).collect(),
+            is_cut: journey.is_cut,
+            first: journey.first.0,
         }
     }
 }
@@ -251,11 +251,11 @@ impl StayView {
 }
 
 /// What a version spent in a phase, in words; none if it was never in it.
-fn spent(desk: &Desk, way: &Way, spent: &Spent, phase: &Phase) -> Option<String> {
-    let present = way.present().filter(|stay| stay.phase == *phase);
+fn spent(desk: &Desk, journey: &Journey, spent: &Spent, phase: &Phase) -> Option<String> {
+    let present = journey.present().filter(|stay| stay.phase == *phase);
     let so_far = present.and_then(|stay| stay.since).map_or(SignedDuration::ZERO, |since| desk.clock.now().duration_since(since));
     let told = || duration(SignedDuration::from_secs(spent.seconds).saturating_add(so_far));
-    let untold = way.stays.iter().any(|stay| stay.phase == *phase && !stay.is_present && stay.length().is_none());
+    let untold = journey.stays.iter().any(|stay| stay.phase == *phase && !stay.is_present && stay.length().is_none());
     match (present.is_some(), untold) {
         (true, _) => Some(format!("{} so far", told())),
         (false, true) if spent.rounds == 0 => Some("not told".to_owned()),
@@ -265,21 +265,21 @@ fn spent(desk: &Desk, way: &Way, spent: &Spent, phase: &Phase) -> Option<String>
 }
 
 /// Uploads and TestFlight, put together where it is known that they are of one build; newest first.
-fn builds(desk: &Desk, uploads: &[Way], betas: &[Way]) -> Vec<BuildView> {
-    let key = |way: &Way| match (&way.version, &way.build) {
-        (Some(version), Some(build)) => (version.clone(), build.clone(), way.platform.clone()),
-        _ => (way.kind.as_str().to_owned(), way.subject_id.clone(), None),
+fn builds(desk: &Desk, uploads: &[Journey], betas: &[Journey]) -> Vec<BuildView> {
+    let key = |journey: &Journey| match (&journey.version, &journey.build) {
+        (Some(version), Some(build)) => (version.clone(), build.clone(), journey.platform.clone()),
+        _ => (journey.kind.as_str().to_owned(), journey.subject_id.clone(), None),
     };
     let mut builds: BTreeMap<_, BuildView> = BTreeMap::new();
-    for way in uploads.iter().chain(betas) {
-        let build = builds.entry(key(way)).or_default();
-        build.name = name_of(way);
-        build.link = events_about(way);
-        build.platform = way.platform.as_deref().map(platform);
-        build.newest = way.first.0.max(build.newest);
-        let place = if way.kind == UPLOAD { &mut build.upload } else { &mut build.beta };
+    for journey in uploads.iter().chain(betas) {
+        let build = builds.entry(key(journey)).or_default();
+        build.name = name_of(journey);
+        build.link = events_about(journey);
+        build.platform = journey.platform.as_deref().map(platform);
+        build.newest = journey.first.0.max(build.newest);
+        let place = if journey.kind == UPLOAD { &mut build.upload } else { &mut build.beta };
         // A build that was uploaded twice stands for its newest upload.
-        place.get_or_insert_with(|| WayView::of(desk, way));
+        place.get_or_insert_with(|| JourneyView::of(desk, journey));
     }
     let mut builds: Vec<BuildView> = builds.into_values().collect();
     builds.sort_by_key(|build| -build.newest);
