@@ -50,7 +50,7 @@ macro_rules! line {
             subject.kind = subject.map(|subject| plain::short(subject.kind.as_str())),
             subject.id = subject.map(|subject| plain::short(subject.id.as_str())),
             endpoint.name = ctx.endpoint(),
-            receipt.number = ctx.receipt(),
+            receipt.id = ctx.receipt(),
             receipt.recovered = ctx.is_recovered(),
             "event"
         );

@@ -3,6 +3,7 @@
 //! Its names are those of a `when` expression: `event.state` there is `event.state` here.
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Context;
@@ -13,7 +14,7 @@ struct Notice<'a> {
     event: &'a Event,
     endpoint: &'a str,
     receipt: i64,
-    received_at: String,
+    received_at: Timestamp,
     recovered: bool,
     details: Option<&'a Details>,
 }
@@ -23,7 +24,7 @@ pub(super) fn notice(event: &Event, ctx: &Context) -> Result<Bytes, serde_json::
         event,
         endpoint: &ctx.endpoint,
         receipt: ctx.receipt,
-        received_at: ctx.received_at.to_string(),
+        received_at: ctx.received_at,
         recovered: ctx.recovered,
         details: ctx.details(),
     };

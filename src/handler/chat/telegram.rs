@@ -53,8 +53,8 @@ impl Service for Telegram {
         } else {
             Err(SectionError::new("token", "found another text, expected a bot's token, such as `123456:ABC-DEF`"))
         };
-        let url = Secret::new(format!("{}/bot{token}/sendMessage", keys.api_url.expose().trim_end_matches('/')));
-        let target = Target::read("api_url", &url, keys.allow_private, section.outgoing());
+        let target = Target::read("api_url", &keys.api_url, keys.allow_private, section.outgoing());
+        let target = target.map(|target| target.below(&[&format!("bot{token}"), "sendMessage"]));
         let words = Words::read(keys.template.as_deref(), section.voice());
         Chat::of(service, target, words)
     }

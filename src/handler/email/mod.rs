@@ -141,9 +141,9 @@ async fn attached(told: &Told<'_>, ctx: &Context) -> Result<Vec<Attached>, Handl
     }
     let mut left = MOST_ATTACHED;
     all.retain(|attached| {
-        let fits = attached.bytes.len() <= left;
-        left -= if fits { attached.bytes.len() } else { 0 };
-        fits
+        let rest = left.checked_sub(attached.bytes.len());
+        left = rest.unwrap_or(left);
+        rest.is_some()
     });
     Ok(all)
 }

@@ -187,10 +187,9 @@ impl Talk<'_> {
             self.say("AUTH PLAIN", &both).await?.expect(2)?;
         } else if offers.has_word("AUTH", "LOGIN") {
             self.say("AUTH LOGIN", "").await?.expect(3)?;
-            for (what, text) in [("the user name", name.as_str()), ("the password", password)] {
+            for (what, text, class) in [("the user name", name.as_str(), 3), ("the password", password, 2)] {
                 self.write(format!("{}\r\n", STANDARD.encode(text)).as_bytes()).await?;
-                let reply = self.reply(what).await?;
-                reply.expect(if what == "the password" { 2 } else { 3 })?;
+                self.reply(what).await?.expect(class)?;
             }
         } else {
             let error = format!(

@@ -58,7 +58,7 @@ const RESERVED: [HeaderName; 14] = [
 /// Posts events to a URL.
 #[derive(Debug)]
 pub struct Forward {
-    url: Target,
+    target: Target,
     headers: HeaderMap,
     body: Body,
     clock: Arc<dyn Clock>,
@@ -100,11 +100,11 @@ impl Forward {
     pub fn new(section: Section) -> Result<Self, SectionError> {
         section.settle(|keys: Keys| {
             let mut errors = SectionError::default();
-            let url = errors.note(Target::read("url", &keys.url, keys.allow_private, section.outgoing()));
+            let target = errors.note(Target::read("url", &keys.url, keys.allow_private, section.outgoing()));
             let body = errors.note(body(&keys, section.voice()));
             let headers = errors.note(headers(&keys.headers));
-            let (Some(url), Some(body), Some(headers)) = (url, body, headers) else { return Err(errors) };
-            Ok(Self { url, headers, body, clock: Arc::new(SystemClock::new()) })
+            let (Some(target), Some(body), Some(headers)) = (target, body, headers) else { return Err(errors) };
+            Ok(Self { target, headers, body, clock: Arc::new(SystemClock::new()) })
         })
     }
 
@@ -139,7 +139,7 @@ impl Handler for Forward {
     async fn handle(&self, event: Arc<Event>, ctx: Context) -> Result<(), HandlerError> {
         let (headers, body) = self.message(&event, &ctx).await?;
         let response =
-            self.url.request(Method::POST)?.headers(headers).body(body).send().await.map_err(reqwest::Error::without_url)?;
+            self.target.request(Method::POST)?.headers(headers).body(body).send().await.map_err(reqwest::Error::without_url)?;
         answer::judge(response, self.clock.now()).await
     }
 

@@ -20,7 +20,10 @@ use serde_json::json;
 use tokio::sync::Mutex;
 
 use super::api::{Api, Asked};
-use crate::{handler::HandlerError, secret::Secret};
+use crate::{
+    handler::{HandlerError, SectionError},
+    secret::Secret,
+};
 
 /// How far the start of an App's own token is set back, for a clock of GitHub's that is behind ours.
 const BACKDATED: i64 = 60;
@@ -61,16 +64,23 @@ struct Grant {
 }
 
 impl Access {
-    pub(super) fn token(token: &Secret) -> Self {
-        Self::Token(Secret::new(token.expose().trim()))
+    /// Reads a token, which goes into a header.
+    pub(super) fn token(token: &Secret) -> Result<Self, SectionError> {
+        let token = token.expose().trim();
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(SectionError::new("token", "found another text, expected a token, such as `github_pat_…`"));
+        }
+        Ok(Self::Token(Secret::new(token)))
     }
 
     /// Reads an App's key, which GitHub hands out as PEM.
-    pub(super) fn app(id: &str, installation: &str, key: &Secret) -> Result<Self, String> {
-        let expected = "expected the text of the `.pem` file that GitHub lets you download for the App";
-        let der = PrivateKeyDer::from_pem_slice(key.expose().as_bytes())
-            .map_err(|_| format!("found a text without a key, {expected}"))?;
-        let key = RsaSigningKey::new(&der).map_err(|_| format!("found a key that is not for RSA, {expected}"))?;
+    pub(super) fn app(id: &str, installation: &str, key: &Secret) -> Result<Self, SectionError> {
+        let wrong = |found: &str| {
+            let expected = "expected the text of the `.pem` file that GitHub lets you download for the App";
+            SectionError::new("private_key", format!("found {found}, {expected}"))
+        };
+        let der = PrivateKeyDer::from_pem_slice(key.expose().as_bytes()).map_err(|_| wrong("a text without a key"))?;
+        let key = RsaSigningKey::new(&der).map_err(|_| wrong("a key that is not for RSA"))?;
         let (id, installation) = (id.to_owned(), installation.to_owned());
         Ok(Self::App(App { id, installation, key: Arc::new(key), granted: Mutex::default() }))
     }

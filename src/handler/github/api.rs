@@ -13,8 +13,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::{
-    HeaderMap, HeaderValue, Method, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER},
+    HeaderMap, Method, StatusCode,
+    header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER},
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -116,10 +116,8 @@ impl Api {
         if !ask.query.is_empty() {
             url.query_pairs_mut().extend_pairs(ask.query);
         }
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose())).map_err(HandlerError::reject)?;
-        bearer.set_sensitive(true);
         let request = self.target.request_to(ask.method, url)?;
-        let mut request = request.header(AUTHORIZATION, bearer).header(ACCEPT, "application/vnd.github+json");
+        let mut request = request.bearer_auth(token.expose()).header(ACCEPT, "application/vnd.github+json");
         request = request.header("x-github-api-version", VERSION);
         if let Some(body) = ask.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());

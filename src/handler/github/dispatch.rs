@@ -63,8 +63,8 @@ impl Dispatch {
             "received_at": ctx.received_at(),
             "recovered": ctx.is_recovered(),
             "idempotency_key": ctx.idempotency_key(),
-            "left_out": [],
         });
+        let mut left_out = Vec::new();
         for name in LEFT_OUT {
             if payload.to_string().len() <= LARGEST {
                 break;
@@ -72,9 +72,10 @@ impl Dispatch {
             let place = payload.pointer_mut(&format!("/{}", name.replace('.', "/")));
             if let Some(place) = place.filter(|place| !place.is_null()) {
                 *place = Value::Null;
-                payload["left_out"].as_array_mut().into_iter().for_each(|names| names.push(name.into()));
+                left_out.push(name);
             }
         }
+        payload["left_out"] = json!(left_out);
         Ok(json!({ "event_type": cut(event_type.trim(), LONGEST_TYPE), "client_payload": payload }))
     }
 }

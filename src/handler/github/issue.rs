@@ -108,7 +108,7 @@ impl Issues {
         match self.put(api, branch, &["testflight", ctx.idempotency_key(), &file.name], &bytes).await {
             Ok(url) => Ok(url),
             Err(error) if error.is_reject() => {
-                warn!(handler.name = ctx.handler(), receipt = ctx.receipt(), %error, "a screenshot was not uploaded");
+                warn!(handler.name = ctx.handler(), receipt.id = ctx.receipt(), %error, "a screenshot was not uploaded");
                 Ok(None)
             }
             Err(error) => Err(error),

@@ -130,10 +130,8 @@ fn repository(key: &str) -> Result<[String; 2], SectionError> {
 fn access(keys: &Keys) -> Result<Access, SectionError> {
     let either = "expected either `token`, or `app_id`, `installation_id` and `private_key`";
     match (&keys.token, &keys.app_id, &keys.installation_id, &keys.private_key) {
-        (Some(token), None, None, None) => Ok(Access::token(token)),
-        (None, Some(Id(app)), Some(Id(installation)), Some(key)) => {
-            Access::app(app, installation, key).map_err(|error| SectionError::new("private_key", error))
-        }
+        (Some(token), None, None, None) => Access::token(token),
+        (None, Some(Id(app)), Some(Id(installation)), Some(key)) => Access::app(app, installation, key),
         (None, None, None, None) => Err(SectionError::new("token", format!("found nothing, {either}"))),
         (Some(_), ..) => Err(SectionError::new("token", format!("found `token` and keys of an App as well, {either}"))),
         (None, app, installation, _) => {

@@ -10,7 +10,7 @@ mod when;
 
 use std::{cell::OnceCell, fmt, sync::Arc};
 
-use self::when::{Answer, Facts};
+use self::when::{Scope, Truth};
 pub use self::when::{When, WhenError};
 use crate::{
     event::{Event, EventKind, FamilyName, KindPattern},
@@ -71,21 +71,21 @@ impl Routes {
 
     /// The routes that an event takes. Nothing is allocated unless there is a `when` to ask.
     pub fn matching<'a>(&'a self, endpoint: &'a str, event: &'a Event) -> impl Iterator<Item = &'a Route> {
-        let facts = OnceCell::new();
+        let scope = OnceCell::new();
         self.routes.iter().filter(move |route| {
             route.patterns.iter().any(|pattern| pattern.matches(&event.kind))
                 && (route.endpoints.is_empty() || route.endpoints.iter().any(|name| **name == *endpoint))
                 && (route.wants)(&event.kind)
                 && (!event.kind.family().is_unsigned() || route.asks_for_unsigned(event.kind.family()))
                 && route.when.as_ref().is_none_or(|when| {
-                    let facts = facts.get_or_init(|| Facts::of(endpoint, event, None));
-                    when.answer(facts).map_or_else(
+                    let scope = scope.get_or_init(|| Scope::of(endpoint, event, None));
+                    when.answer(scope).map_or_else(
                         |error| {
                             let (id, error) = (plain::short(&event.id), plain::short(&error.to_string()));
                             tracing::warn!(handler.name = %route.handler, event.id = id, error, "`when` failed, taken as true");
                             true
                         },
-                        |answer| answer != Answer::No,
+                        |answer| answer != Truth::No,
                     )
                 })
         })

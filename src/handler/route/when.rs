@@ -2,10 +2,12 @@
 //!
 //! It sees `event`, which has the members of our JSON document of an event, `endpoint`, the name, and `details`, what App Store Connect adds.
 //! Details are learned after an event was taken in, so an expression that gets as far as asking for them stays open until then
-//! ([`Answer::Open`]): `event.state == "REJECTED" and details.app.name == "Harbor"` is answered at once for everything that was not
-//! rejected. What is absent is neither an
-//! error nor equal to anything: `event.attributes.newValue` on an event without it is simply not `"REJECTED"`. A name that can never
-//! be there is refused when the expression is compiled, and so is a filter, test or function that does not exist.
+//! ([`Truth::Open`]): `event.state == "REJECTED" and details.app.name == "Harbor"` is answered at once for everything that was not
+//! rejected.
+//!
+//! What is absent is neither an error nor equal to anything: `event.attributes.newValue` on an event without it is simply not
+//! `"REJECTED"`. A name that can never be there is refused when the expression is compiled, and so is a filter, test or function that
+//! does not exist.
 
 use std::{
     fmt,
@@ -81,8 +83,8 @@ impl When {
         for kind in EventKind::ALL {
             let Ok(event) = sample::of(kind).event() else { continue };
             let details = Value::from(Serde(Details::default()));
-            let facts = Value::from_dyn_object(Facts::of("", &event, Some(details)));
-            match when.expression.eval(facts) {
+            let scope = Value::from_dyn_object(Scope::of("", &event, Some(details)));
+            match when.expression.eval(scope) {
                 Err(error) if is_for_want_of_a_name(error.kind()) => return Err(wrong(said(&error))),
                 _ => {}
             }
@@ -103,35 +105,35 @@ impl When {
     /// Whether it is true of an event with its details. An expression that fails is true: see the [module](super).
     pub fn holds(&self, handler: &str, endpoint: &str, event: &Event, details: Option<&Details>) -> bool {
         let known = details.map_or_else(|| Value::from(()), |details| Value::from(Serde(details)));
-        self.eval(&Facts::of(endpoint, event, Some(known))).unwrap_or_else(|error| {
+        self.eval(&Scope::of(endpoint, event, Some(known))).unwrap_or_else(|error| {
             let (id, error) = (plain::short(&event.id), plain::short(&error.to_string()));
             tracing::warn!(handler.name = handler, event.id = id, error, "`when` failed, taken as true");
             true
         })
     }
 
-    /// What can be said without the details. The facts are of an event whose details are not known.
-    pub(super) fn answer(&self, facts: &Arc<Facts>) -> Result<Answer, WhenError> {
-        facts.is_asked_for_details.store(false, Ordering::Relaxed);
-        let holds = self.eval(facts);
+    /// What can be said without the details. The scope is that of an event whose details are not known.
+    pub(super) fn answer(&self, scope: &Arc<Scope>) -> Result<Truth, WhenError> {
+        scope.is_asked_for_details.store(false, Ordering::Relaxed);
+        let holds = self.eval(scope);
         match holds? {
-            _ if facts.is_asked_for_details.load(Ordering::Relaxed) => Ok(Answer::Open),
-            true => Ok(Answer::Yes),
-            false => Ok(Answer::No),
+            _ if scope.is_asked_for_details.load(Ordering::Relaxed) => Ok(Truth::Open),
+            true => Ok(Truth::Yes),
+            false => Ok(Truth::No),
         }
     }
 
-    fn eval(&self, facts: &Arc<Facts>) -> Result<bool, WhenError> {
-        let answer = self.expression.eval(Value::from_dyn_object(Arc::clone(facts)));
+    fn eval(&self, scope: &Arc<Scope>) -> Result<bool, WhenError> {
+        let answer = self.expression.eval(Value::from_dyn_object(Arc::clone(scope)));
         answer
             .map(|value| value.is_true())
             .map_err(|error| WhenError { expression: Arc::clone(&self.source), problem: said(&error) })
     }
 }
 
-/// What an expression says of an event.
+/// Whether an expression is true of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum Truth {
     Yes,
     No,
     /// That depends on the details.
@@ -146,22 +148,22 @@ impl fmt::Debug for When {
 
 /// All that an expression can ask about.
 #[derive(Debug)]
-pub(super) struct Facts {
+pub(super) struct Scope {
     event: Value,
     endpoint: Value,
     details: Option<Value>,
     is_asked_for_details: AtomicBool,
 }
 
-impl Facts {
-    /// The facts of an event; `details` is none while they are not known.
+impl Scope {
+    /// That of an event; `details` is none while they are not known.
     pub(super) fn of(endpoint: &str, event: &Event, details: Option<Value>) -> Arc<Self> {
         let (event, endpoint) = (Value::from(Serde(event)), Value::from(endpoint));
         Arc::new(Self { event, endpoint, details, is_asked_for_details: AtomicBool::new(false) })
     }
 }
 
-impl Object for Facts {
+impl Object for Scope {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match key.as_str()? {
             "event" => Some(self.event.clone()),
@@ -197,9 +199,9 @@ mod tests {
             .subject_id("v1")
             .set("attributes.extra", serde_json::json!({"deep": [1, 2]}))
             .body();
-        let facts = Facts::of("ios", &Event::parse(body).unwrap(), None);
-        let expected = if expected { Answer::Yes } else { Answer::No };
-        assert_eq!(When::compile(expression).unwrap().answer(&facts), Ok(expected), "{expression}");
+        let scope = Scope::of("ios", &Event::parse(body).unwrap(), None);
+        let expected = if expected { Truth::Yes } else { Truth::No };
+        assert_eq!(When::compile(expression).unwrap().answer(&scope), Ok(expected), "{expression}");
     }
 
     #[test]
@@ -226,10 +228,10 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_with_details(expression: &str, without: Answer, with: bool) {
+    fn check_with_details(expression: &str, without: Truth, with: bool) {
         let body = sample::of(&EventKind::AppStoreVersionAppVersionStateUpdated).state("REJECTED").body();
         let (event, when) = (Event::parse(body).unwrap(), When::compile(expression).unwrap());
-        assert_eq!(when.answer(&Facts::of("ios", &event, None)), Ok(without), "{expression}");
+        assert_eq!(when.answer(&Scope::of("ios", &event, None)), Ok(without), "{expression}");
         let details = br#"{"app": {"id": "1", "name": "Harbor"}, "build": {"id": "2", "errors": [{"code": "90683"}]}}"#;
         let details = Details::read(details).unwrap();
         assert_eq!(when.holds("h", "ios", &event, Some(&details)), with, "{expression}");
@@ -237,14 +239,14 @@ mod tests {
 
     #[test]
     fn details_keep_open_only_what_gets_as_far_as_them() {
-        check_with_details("details.app.name == 'Harbor'", Answer::Open, true);
-        check_with_details("details.app.name != 'Harbor'", Answer::Open, false);
-        check_with_details("event.state == 'REJECTED' and details.app.name == 'Harbor'", Answer::Open, true);
-        check_with_details("event.state == 'IN_REVIEW' and details.app.name == 'Harbor'", Answer::No, false);
-        check_with_details("event.state == 'REJECTED' or details.app.name == 'Other'", Answer::Yes, true);
-        check_with_details("details.build.errors and details.build.errors[0].code == '90683'", Answer::Open, true);
-        check_with_details("details.version.string == '2.3'", Answer::Open, false);
-        check_with_details("not details.feedback.comment", Answer::Open, true);
+        check_with_details("details.app.name == 'Harbor'", Truth::Open, true);
+        check_with_details("details.app.name != 'Harbor'", Truth::Open, false);
+        check_with_details("event.state == 'REJECTED' and details.app.name == 'Harbor'", Truth::Open, true);
+        check_with_details("event.state == 'IN_REVIEW' and details.app.name == 'Harbor'", Truth::No, false);
+        check_with_details("event.state == 'REJECTED' or details.app.name == 'Other'", Truth::Yes, true);
+        check_with_details("details.build.errors and details.build.errors[0].code == '90683'", Truth::Open, true);
+        check_with_details("details.version.string == '2.3'", Truth::Open, false);
+        check_with_details("not details.feedback.comment", Truth::Open, true);
     }
 
     #[test]
@@ -280,8 +282,8 @@ mod tests {
     fn an_expression_cannot_run_for_long() {
         let event = Event::parse(sample::of(&EventKind::WebhookPingCreated).body()).unwrap();
         let ids = |count: usize| vec!["event.id"; count].join("~");
-        let answer = |count| When::compile(&ids(count)).unwrap().answer(&Facts::of("", &event, None));
-        assert_eq!(answer(200), Ok(Answer::Yes));
+        let answer = |count| When::compile(&ids(count)).unwrap().answer(&Scope::of("", &event, None));
+        assert_eq!(answer(200), Ok(Truth::Yes));
         assert!(answer(450).unwrap_err().to_string().contains("fuel"));
         assert!(When::compile(&ids(1_000_000)).unwrap_err().to_string().ends_with("found 8999999 bytes, expected at most 4096"));
         // As deep as it gets: the compiler's stack must bear it.

@@ -84,7 +84,7 @@ impl Section {
                 Ok(value) => break Some(value),
                 // A stand-in that is not good enough: what comes after it cannot be seen.
                 Err(Wrong { key, .. }) if broken.contains(&key) => break None,
-                Err(Wrong { key, message, hint }) => {
+                Err(Wrong { key, message, hint, .. }) => {
                     problems.push(Problem { key: key.clone(), message, hint });
                     broken.insert(key);
                 }

@@ -38,22 +38,28 @@ impl<'b> Reading<'b> {
 /// What is wrong, and where.
 #[derive(Debug)]
 pub(super) struct Wrong {
+    /// The whole path; empty as long as the place is not known.
     pub(super) key: String,
     pub(super) message: String,
     pub(super) hint: Option<String>,
+    /// What is missing in the table at the place.
+    field: Option<&'static str>,
 }
 
 impl Wrong {
-    fn at(self, key: &str) -> Self {
-        let key = match (key, self.key.as_str()) {
-            ("", below) => below.to_owned(),
-            (key, "") => key.to_owned(),
-            // The error of a value already has its whole path; only a missing field is named by its parent.
-            (key, below) if below.starts_with(key) => below.to_owned(),
-            (key, below) => format!("{key}.{below}"),
+    /// The same at its place, unless that is known.
+    fn at(self, place: &str) -> Self {
+        let key = match self.field {
+            Some(field) => path(place, field),
+            None if self.key.is_empty() => place.to_owned(),
+            None => return self,
         };
-        Self { key, ..self }
+        Self { key, field: None, ..self }
     }
+}
+
+fn path(table: &str, name: &str) -> String {
+    if table.is_empty() { name.to_owned() } else { format!("{table}.{name}") }
 }
 
 impl std::error::Error for Wrong {}
@@ -66,7 +72,7 @@ impl fmt::Display for Wrong {
 
 impl de::Error for Wrong {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self { key: String::new(), message: message.to_string(), hint: None }
+        Self { key: String::new(), message: message.to_string(), hint: None, field: None }
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
@@ -88,7 +94,7 @@ impl de::Error for Wrong {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self { key: field.to_owned(), ..Self::custom("found nothing, expected a value") }
+        Self { field: Some(field), ..Self::custom("found nothing, expected a value") }
     }
 }
 
@@ -150,7 +156,7 @@ impl<'r> Node<'r> {
     }
 
     fn path_of(&self, name: &str) -> String {
-        if self.key.is_empty() { name.to_owned() } else { format!("{}.{name}", self.key) }
+        path(&self.key, name)
     }
 
     fn table(&self) -> Option<&'r Table> {

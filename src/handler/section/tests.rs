@@ -79,6 +79,22 @@ fn all_that_is_missing_is_said_at_once() {
 }
 
 #[test]
+fn a_missing_key_may_begin_as_its_table_does() {
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only read into")]
+    struct Keys {
+        app: App,
+    }
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only read into")]
+    struct App {
+        app_id: u64,
+    }
+    let error = Section::sample("app = {}").parse::<Keys>().unwrap_err();
+    assert_eq!(error.to_string(), "`app.app_id`: found nothing, expected a value");
+}
+
+#[test]
 fn a_key_of_every_handler_may_be_what_was_meant() {
     assert_eq!(
         problems(&format!("{VALID}\ntimout = '5s'")),

@@ -12,10 +12,7 @@
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use http::{
-    HeaderValue, Method,
-    header::{AUTHORIZATION, CONTENT_TYPE},
-};
+use http::{Method, header::CONTENT_TYPE};
 use jiff::Timestamp;
 use serde_json::Value;
 use url::{Url, form_urlencoded};
@@ -99,10 +96,8 @@ impl Api {
     }
 
     async fn call(&self, method: &str, content_type: &'static str, body: String) -> Result<Value, Refused> {
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", self.token.expose())).map_err(HandlerError::reject)?;
-        bearer.set_sensitive(true);
         let request = self.target.clone().below(&[method]).request(Method::POST)?;
-        let request = request.header(AUTHORIZATION, bearer).header(CONTENT_TYPE, content_type).body(body);
+        let request = request.bearer_auth(self.token.expose()).header(CONTENT_TYPE, content_type).body(body);
         let response = request.send().await.map_err(|error| HandlerError::retry(error.without_url()))?;
         let answer = Answer::read_up_to(MOST_READ, response, self.now()).await;
         answer.judge()?;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 pub(super) use self::webhook::Webhook;
 use self::{api::Api, bot::Bot};
-use super::Chat;
+use super::{Chat, Service as _};
 use crate::{
     clock::SystemClock,
     event::Event,
@@ -69,7 +69,9 @@ impl Slack {
     pub(in crate::handler) fn new(section: Section) -> Result<Self, SectionError> {
         section.settle(|keys: Keys| {
             let (key, found) = match (&keys.url, &keys.token, &keys.channel) {
-                (Some(_), None, None) => return Chat::new(section.clone()).map(|chat| Self::Webhook(Box::new(chat))),
+                (Some(_), None, None) => {
+                    return Webhook::settle(keys, &section).map(|chat| Self::Webhook(Box::new(chat)));
+                }
                 (None, Some(token), Some(channel)) => {
                     return bot(&keys, token, channel, &section).map(|bot| Self::Bot(Box::new(bot)));
                 }

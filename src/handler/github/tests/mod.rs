@@ -207,6 +207,7 @@ fn slips_in_the_keys_are_said() {
     let said = [
         "repository = 'app'\naction = 'dispatch'",
         "repository = 'example/../x'\naction = 'issues'\ntoken = 't'",
+        "repository = 'example/app'\naction = 'dispatch'\ntoken = \"one\\ntwo\"",
         "repository = 'example/app'\naction = 'dispatch'\ntoken = 't'\napp_id = 1",
         "repository = 'example/app'\naction = 'dispatch'\napp_id = '1'\nprivate_key = 'k'",
         "repository = 'example/app'\naction = 'dispatch'\napp_id = 1\ninstallation_id = 2\nprivate_key = 'k'\nscreenshots_branch = 'b'",
