@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde_json::json;
 use toml::Value;
 
-use super::section::{Hint, Listed, Section, Setting};
+use super::section::{Hint, Labelled, Listed, Section, Setting};
 use crate::secret::Secret;
 
 /// `[admin]`
@@ -13,25 +13,34 @@ use crate::secret::Secret;
 pub struct Admin {
     /// The address to listen on; none turns it off.
     pub listen: Option<SocketAddr>,
-    /// The token of who may see and change everything; needed when the address is not loopback.
-    pub token: Option<Secret>,
-    /// The token of who may see everything and change nothing.
-    pub read_token: Option<Secret>,
+    /// The tokens of those who may see and change everything; needed when the address is not loopback.
+    pub tokens: Vec<AdminToken>,
+    /// The tokens of those who may see everything and change nothing.
+    pub read_tokens: Vec<AdminToken>,
     /// The names, besides the address itself and those of this machine, under which browsers reach the listener.
     pub hosts: Vec<String>,
     /// Whether a proxy in front of it ends TLS; needed when the address is not loopback.
     pub behind_proxy: bool,
 }
 
+/// One token, and whose it is.
+#[derive(Clone, Debug)]
+pub struct AdminToken {
+    /// The token.
+    pub secret: Secret,
+    /// What whoever bears it is called in the audit log and on the page; none if it is the only one and nobody has named it.
+    pub label: Option<String>,
+}
+
 impl Admin {
     pub(super) fn settle(mut section: Section<'_, '_>, public: Option<SocketAddr>) -> Option<Self> {
         let listen = section.required("listen").map(|Switchable(address)| address);
-        let token = section.secret("token");
-        let read_token = section.secret("read_token");
+        let tokens = section.labelled_secrets("token");
+        let read_tokens = section.labelled_secrets("read_token");
         let hosts = section.list("hosts").into_iter().map(|Host(name)| name).collect();
         let behind_proxy = section.required("behind_proxy");
         if let Some(Some(address)) = listen {
-            check_exposure(&mut section, address, token.as_ref());
+            check_exposure(&mut section, address, &tokens);
             check_proxy(&mut section, address, behind_proxy);
             if address.port() != 0 && public == Some(address) {
                 let key = section.path("listen");
@@ -39,11 +48,16 @@ impl Admin {
                 section.reading().wrong(&key, found, "an address of its own", "metrics are not for the public".to_owned());
             }
         }
-        check_read_token(&mut section, token.as_ref(), read_token.as_ref());
+        check_read_tokens(&mut section, &tokens, &read_tokens);
+        check_that_each_is_its_own(&mut section, tokens.iter().chain(&read_tokens));
         section.finish();
-        Some(Self { listen: listen?, token, read_token, hosts, behind_proxy: behind_proxy? })
+        let [tokens, read_tokens] = [tokens, read_tokens].map(named);
+        Some(Self { listen: listen?, tokens, read_tokens, hosts, behind_proxy: behind_proxy? })
     }
 }
+
+const STRONG: &str = "a secret token of at least 16 bytes";
+const MAKING: &str = "`openssl rand -base64 32` makes one";
 
 /// An address, or `false`.
 struct Switchable(Option<SocketAddr>);
@@ -81,32 +95,22 @@ impl Listed for Host {
     const SEVERAL: &'static str = "host names, such as `[\"hooks.internal.example.com\"]`";
 }
 
-fn check_exposure(section: &mut Section<'_, '_>, address: SocketAddr, token: Option<&Secret>) {
+fn check_exposure(section: &mut Section<'_, '_>, address: SocketAddr, tokens: &[Labelled]) {
     if address.ip().is_loopback() {
         return;
     }
-    let key = section.path("token");
-    match token.map(Secret::weakness) {
-        // A token that was given and could not be read has been found already.
-        None if !section.has("token") => {
-            let found = format!("nothing, while `{address}` can be reached from other machines");
-            section.reading().wrong(
-                &key,
-                found,
-                "a token",
-                "write `token = { env = \"ADMIN_TOKEN\" }`, or listen on `127.0.0.1`".to_owned(),
-            );
-        }
-        Some(Some(weakness)) => {
+    // A token that was given and could not be read has been found already.
+    if !section.has("token") {
+        let key = section.path("token");
+        let found = format!("nothing, while `{address}` can be reached from other machines");
+        let hint = "write `token = { env = \"ADMIN_TOKEN\" }`, or listen on `127.0.0.1`".to_owned();
+        section.reading().wrong(&key, found, "a token", hint);
+    }
+    for token in tokens {
+        if let Some(weakness) = token.secret.weakness() {
             let found = format!("{weakness}, while `{address}` can be reached from other machines");
-            section.reading().wrong(
-                &key,
-                found,
-                "a secret token of at least 16 bytes",
-                "`openssl rand -base64 32` makes one".to_owned(),
-            );
+            section.reading().wrong(&token.path, found, STRONG, MAKING.to_owned());
         }
-        _ => {}
     }
 }
 
@@ -120,21 +124,41 @@ fn check_proxy(section: &mut Section<'_, '_>, address: SocketAddr, behind_proxy:
     section.reading().wrong(&key, found, "`true`", hint);
 }
 
-fn check_read_token(section: &mut Section<'_, '_>, token: Option<&Secret>, read_token: Option<&Secret>) {
-    let key = section.path("read_token");
-    let hint = "`openssl rand -base64 32` makes one".to_owned();
-    match (token, read_token) {
-        (_, None) => {}
-        (None, Some(_)) if !section.has("token") => {
-            section.reading().wrong(&key, "a token to read with, and none to change with", "a `token` as well", hint);
-        }
-        (Some(token), Some(read_token)) if token.expose() == read_token.expose() => {
-            section.reading().wrong(&key, "the same text as `token`", "a token of its own", hint);
-        }
-        (_, Some(read_token)) => {
-            if let Some(weakness) = read_token.weakness() {
-                section.reading().wrong(&key, weakness, "a secret token of at least 16 bytes", hint);
-            }
+fn check_read_tokens(section: &mut Section<'_, '_>, tokens: &[Labelled], read_tokens: &[Labelled]) {
+    if tokens.is_empty() && !read_tokens.is_empty() && !section.has("token") {
+        let key = section.path("read_token");
+        section.reading().wrong(&key, "a token to read with, and none to change with", "a `token` as well", MAKING.to_owned());
+    }
+    for token in read_tokens {
+        if let Some(weakness) = token.secret.weakness() {
+            section.reading().wrong(&token.path, weakness, STRONG, MAKING.to_owned());
         }
     }
+}
+
+/// Whoever bears a token is known by it, so no two may be the same, nor be called the same.
+fn check_that_each_is_its_own<'t>(section: &mut Section<'_, '_>, tokens: impl Iterator<Item = &'t Labelled>) {
+    let mut before: Vec<&Labelled> = Vec::new();
+    for token in tokens {
+        if let Some(first) = before.iter().find(|first| first.secret.expose() == token.secret.expose()) {
+            let found = format!("the same text as `{}`", first.path);
+            section.reading().wrong(&token.path, found, "a token of its own", MAKING.to_owned());
+        }
+        let has_its_label = |first: &&&Labelled| first.label.is_some() && first.label == token.label;
+        if let Some(first) = before.iter().find(has_its_label) {
+            let found = format!("the label of `{}`", first.path);
+            section.reading().wrong(&format!("{}.label", token.path), found, "a label of its own", None);
+        }
+        before.push(token);
+    }
+}
+
+/// The tokens of a role with what tells them apart: where there are several, each is called something.
+fn named(tokens: Vec<Labelled>) -> Vec<AdminToken> {
+    let are_several = tokens.len() > 1;
+    let named = |(number, Labelled { secret, label, source, .. }): (usize, Labelled)| {
+        let otherwise = || are_several.then(|| source.unwrap_or_else(|| number.to_string()));
+        AdminToken { secret, label: label.or_else(otherwise) }
+    };
+    (1..).zip(tokens).map(named).collect()
 }

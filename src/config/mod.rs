@@ -26,7 +26,7 @@ mod telemetry;
 
 pub(crate) use self::error::did_you_mean;
 pub use self::{
-    admin::Admin,
+    admin::{Admin, AdminToken},
     asc::Asc,
     draft::{Draft, Loaded},
     endpoint::{Endpoint, EndpointKind, EndpointSecret},
@@ -44,8 +44,6 @@ pub use self::{
 };
 
 use url::Url;
-
-use crate::secret::Secret;
 
 /// Everything the program is told.
 #[derive(Clone, Debug)]
@@ -90,7 +88,10 @@ impl Config {
 
     /// The keys that `new` says otherwise and that are only read when the program starts.
     pub fn waiting_for_restart(&self, new: &Self) -> Vec<&'static str> {
-        let text = |token: &Option<Secret>| token.as_ref().map(|token| token.expose().to_owned());
+        let texts = |tokens: &[AdminToken]| {
+            let text = |token: &AdminToken| (token.secret.expose().to_owned(), token.label.clone());
+            tokens.iter().map(text).collect::<Vec<_>>()
+        };
         let key = |config: &Self| config.store.secrets_key.as_ref().map(|key| key.expose().to_owned());
         let asc = |config: &Self| {
             let asc = config.asc.clone()?;
@@ -112,8 +113,8 @@ impl Config {
             ("store.secrets_key", key(self) != key(new)),
             ("asc", asc(self) != asc(new)),
             ("admin.listen", self.admin.listen != new.admin.listen),
-            ("admin.token", text(&self.admin.token) != text(&new.admin.token)),
-            ("admin.read_token", text(&self.admin.read_token) != text(&new.admin.read_token)),
+            ("admin.token", texts(&self.admin.tokens) != texts(&new.admin.tokens)),
+            ("admin.read_token", texts(&self.admin.read_tokens) != texts(&new.admin.read_tokens)),
             ("admin.hosts", self.admin.hosts != new.admin.hosts),
             ("admin.behind_proxy", self.admin.behind_proxy != new.admin.behind_proxy),
             ("telemetry.log", self.telemetry.log != new.telemetry.log),

@@ -49,6 +49,18 @@ pub(super) trait Listed: Setting {
 /// The values of a key that are to be different in every section of a list, and the path of the section that has each.
 pub(super) type Taken<T> = BTreeMap<T, String>;
 
+/// A confidential text among several.
+#[derive(Debug)]
+pub(super) struct Labelled {
+    /// Where it stands.
+    pub(super) path: String,
+    pub(super) secret: Secret,
+    /// What it is called, if somebody has given it a name.
+    pub(super) label: Option<String>,
+    /// The name of the file or variable it comes from.
+    pub(super) source: Option<String>,
+}
+
 /// What goes on while a configuration is read.
 #[derive(Debug)]
 pub(super) struct Reading<'a> {
@@ -175,6 +187,37 @@ impl<'r, 'a> Section<'r, 'a> {
         let table = self.table;
         let path = self.ask(key, secret_source::schema());
         table.get(key).and_then(|value| secret_source::read(self.reading, &path, value, &[])).map(|(secret, _)| secret)
+    }
+
+    /// One confidential text, or a list of them, each of which may be given a label.
+    pub(super) fn labelled_secrets(&mut self, key: &'static str) -> Vec<Labelled> {
+        let table = self.table;
+        let mut one = secret_source::schema();
+        one["properties"]["label"] = String::schema();
+        let path = self.ask(key, json!({ "anyOf": [one, { "type": "array", "items": one }] }));
+        let given = match table.get(key) {
+            None => return Vec::new(),
+            Some(Value::Array(items)) => {
+                items.iter().enumerate().map(|(index, value)| (format!("{path}[{index}]"), value)).collect()
+            }
+            Some(value) => vec![(path.clone(), value)],
+        };
+        if given.is_empty() {
+            self.reading.wrong(
+                &path,
+                "an empty list",
+                "at least one secret",
+                "leave the key out if there is to be none".to_owned(),
+            );
+        }
+        let mut secrets = Vec::new();
+        for (path, value) in given {
+            let label = value.get("label").and_then(|label| self.reading.read(&join(&path, "label"), label));
+            if let Some((secret, source)) = secret_source::read(self.reading, &path, value, &["label"]) {
+                secrets.push(Labelled { path, secret, label, source });
+            }
+        }
+        secrets
     }
 
     /// A section within.

@@ -33,7 +33,6 @@ use crate::{
     config::{self, Flag, Loaded, Sources},
     http_client::{Outgoing, Reach},
     sandbox::{Drive, Running, Sandbox, Scenario, Settings, StepTaken},
-    secret::Secret,
     shutdown::Shutdown,
     telemetry,
 };
@@ -201,7 +200,7 @@ impl Scene {
         let at = |address, path| healthcheck::at(address, path).map(String::from);
         let operator = config.admin.listen.map(|admin| at(admin, "/")).transpose()?.unwrap_or_default();
         // Made for this demo alone, on loopback, and gone with it.
-        let token = config.admin.token.as_ref().map(Secret::expose).unwrap_or_default();
+        let token = config.admin.tokens.first().map(|token| token.secret.expose()).unwrap_or_default();
         Ok(format!(
             "\
 A local App Store Connect and a server are running on this machine, and nothing leaves it.

@@ -40,9 +40,11 @@ impl Role {
 }
 
 /// Who sends a request, as far as it is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Who {
     pub(super) role: Role,
+    /// What the configuration calls whoever bears this token.
+    pub(super) label: Option<Arc<str>>,
     /// With a token in the request itself, which no other site can make a browser do; else with a cookie.
     pub(super) bears_token: bool,
 }
@@ -67,12 +69,20 @@ pub(super) enum Face {
     Api,
 }
 
+/// A token that lets somebody in.
+#[derive(Debug)]
+pub(super) struct Token {
+    pub(super) role: Role,
+    pub(super) label: Option<Arc<str>>,
+    pub(super) secret: Secret,
+}
+
 /// The tokens, and the names that are ours.
 #[derive(Debug)]
 pub struct Access {
-    token: Option<Secret>,
+    /// Those of operators first.
+    tokens: Vec<Token>,
     is_configured: bool,
-    read_token: Option<Secret>,
     hosts: Vec<String>,
     listen: Option<IpAddr>,
     pub(super) behind_proxy: bool,
@@ -81,10 +91,19 @@ pub struct Access {
 impl Access {
     /// As configured. Where no token is, a new one is made; if that cannot be, nobody gets in.
     pub fn new(config: &config::Admin) -> Self {
+        let configured = |role: Role, tokens: &[config::AdminToken]| -> Vec<Token> {
+            let token = |token: &config::AdminToken| (token.label.as_deref().map(Arc::from), token.secret.clone());
+            tokens.iter().map(token).map(|(label, secret)| Token { role, label, secret }).collect()
+        };
+        let mut tokens = configured(Role::Operator, &config.tokens);
+        let is_configured = !tokens.is_empty();
+        if !is_configured {
+            tokens.extend(Secret::generate().ok().map(|secret| Token { role: Role::Operator, label: None, secret }));
+        }
+        tokens.extend(configured(Role::Reader, &config.read_tokens));
         Self {
-            token: config.token.clone().or_else(|| Secret::generate().ok()),
-            is_configured: config.token.is_some(),
-            read_token: config.read_token.clone(),
+            tokens,
+            is_configured,
             hosts: config.hosts.clone(),
             listen: config.listen.map(|address| address.ip()),
             behind_proxy: config.behind_proxy,
@@ -93,23 +112,20 @@ impl Access {
 
     /// The token that was made because none is configured.
     pub fn made_token(&self) -> Option<&Secret> {
-        self.token.as_ref().filter(|_| !self.is_configured)
+        let token = self.tokens_of(Role::Operator).next().filter(|_| !self.is_configured);
+        token.map(|token| &token.secret)
     }
 
-    /// The token of a role, if it has one.
-    pub(super) fn token_of(&self, role: Role) -> Option<&Secret> {
-        match role {
-            Role::Operator => self.token.as_ref(),
-            Role::Reader => self.read_token.as_ref(),
-        }
+    /// The tokens of a role.
+    pub(super) fn tokens_of(&self, role: Role) -> impl Iterator<Item = &Token> {
+        self.tokens.iter().filter(move |token| token.role == role)
     }
 
-    /// The role that a token gives.
-    pub(super) fn role_of(&self, token: &[u8]) -> Option<Role> {
+    /// The token with this text.
+    pub(super) fn token(&self, text: &[u8]) -> Option<&Token> {
         // Digests have one length, so not even a token's length shows in the time this takes.
-        let given = Sha256::digest(token);
-        let is = |role: &Role| self.token_of(*role).is_some_and(|token| bool::from(given.ct_eq(&Sha256::digest(token.expose()))));
-        [Role::Operator, Role::Reader].into_iter().find(is)
+        let given = Sha256::digest(text);
+        self.tokens.iter().find(|token| bool::from(given.ct_eq(&Sha256::digest(token.secret.expose()))))
     }
 
     /// Whether a request is for us: an address cannot be made to lead elsewhere, a name can.
@@ -120,6 +136,12 @@ impl Access {
         }
         let Ok(address) = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() else { return false };
         address.is_loopback() || self.listen.is_some_and(|listen| listen == address || listen.is_unspecified())
+    }
+}
+
+impl Token {
+    fn bearer(&self, bears_token: bool) -> Who {
+        Who { role: self.role, label: self.label.clone(), bears_token }
     }
 }
 
@@ -155,7 +177,7 @@ fn admit(desk: &Desk, need: Need, request: &Request) -> Result<Option<Who>, Prob
     };
     let who = who(desk, headers);
     let is_change = !matches!(*request.method(), Method::GET | Method::HEAD);
-    if is_change && !who.is_some_and(|who| who.bears_token) && !is_of_own_page(headers, host) {
+    if is_change && !who.as_ref().is_some_and(|who| who.bears_token) && !is_of_own_page(headers, host) {
         return Err(Problem::new(StatusCode::FORBIDDEN, "a change must come from the page itself, or bear a token"));
     }
     match (need, who) {
@@ -174,11 +196,11 @@ fn who(desk: &Desk, headers: &HeaderMap) -> Option<Who> {
     match (values.next(), values.next()) {
         (Some(value), None) => {
             let (scheme, token) = value.as_bytes().split_at_checked("Bearer ".len())?;
-            let role = desk.access.role_of(token).filter(|_| scheme.eq_ignore_ascii_case(b"Bearer "))?;
-            Some(Who { role, bears_token: true })
+            let token = desk.access.token(token).filter(|_| scheme.eq_ignore_ascii_case(b"Bearer "))?;
+            Some(token.bearer(true))
         }
         (Some(_), Some(_)) => None,
-        (None, _) => session::role(desk, headers).map(|role| Who { role, bears_token: false }),
+        (None, _) => session::token(desk, headers).map(|token| token.bearer(false)),
     }
 }
 
@@ -219,8 +241,8 @@ mod tests {
     fn access(listen: &str, hosts: &[&str]) -> Access {
         Access::new(&config::Admin {
             listen: Some(listen.parse().unwrap()),
-            token: None,
-            read_token: None,
+            tokens: Vec::new(),
+            read_tokens: Vec::new(),
             hosts: hosts.iter().map(|&host| host.to_owned()).collect(),
             behind_proxy: false,
         })
@@ -250,8 +272,9 @@ mod tests {
     fn a_token_is_made_where_none_is_configured() {
         let access = access("127.0.0.1:8081", &[]);
         let made = access.made_token().unwrap().expose().to_owned();
-        assert_eq!(access.role_of(made.as_bytes()), Some(Role::Operator));
-        assert_eq!(access.role_of(b""), None);
-        assert_eq!(access.role_of(&made.as_bytes()[1..]), None);
+        let role = |text| access.token(text).map(|token| token.role);
+        assert_eq!(role(made.as_bytes()), Some(Role::Operator));
+        assert_eq!(role(b""), None);
+        assert_eq!(role(&made.as_bytes()[1..]), None);
     }
 }

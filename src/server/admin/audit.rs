@@ -21,16 +21,18 @@ pub(super) struct Author {
 
 impl Author {
     pub(super) fn of(request: &Request) -> Self {
-        Self { who: request.extensions().get::<Option<Who>>().copied().flatten(), peer: peer_of(request) }
+        Self { who: request.extensions().get::<Option<Who>>().cloned().flatten(), peer: peer_of(request) }
     }
 
     /// Writes down what was done to what.
     pub(super) fn did(&self, what: &str, to: impl std::fmt::Display, count: u64, reason: Option<&str>) {
-        let by = self.who.map(|who| if who.bears_token { "token" } else { "login" });
+        let who = self.who.as_ref();
+        let by = who.map(|who| if who.bears_token { "token" } else { "login" });
         tracing::info!(
             target: TARGET,
             {
-                who.role = self.who.map(|who| who.role.as_str()),
+                who.role = who.map(|who| who.role.as_str()),
+                who.label = who.and_then(|who| who.label.as_deref()),
                 who.by = by,
                 peer.address = self.peer,
                 change.what = what,

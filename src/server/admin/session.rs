@@ -1,6 +1,6 @@
 //! Logging in with a token, and being known by a cookie from then on.
 //!
-//! The cookie holds a role, a time, and their HMAC under the token of that role. So nothing is kept about who is logged in, a restart logs
+//! The cookie holds a role, a time, and their HMAC under a token of that role. So nothing is kept about who is logged in, a restart logs
 //! nobody out, and a token that is changed ends every login that was made with it.
 
 use std::sync::Arc;
@@ -16,12 +16,11 @@ use sha2::Sha256;
 
 use super::{
     Desk,
-    access::Role,
+    access::{Role, Token},
     answer::Problem,
     ask::{Fields, fields_of},
     audit, page,
 };
-use crate::secret::Secret;
 
 const COOKIE: &str = "asc_webhooks_session";
 
@@ -39,15 +38,19 @@ pub(super) async fn log_in(State(desk): State<Arc<Desk>>, request: Request) -> R
     let is_secure = is_secure(&desk, request.headers());
     let fields = fields_of(request).await?;
     let next = own_path(&fields);
-    let token = fields.one("token").unwrap_or_default();
-    let Some(role) = desk.access.role_of(token.trim().as_bytes()) else {
+    let given = fields.one("token").unwrap_or_default();
+    let Some(token) = desk.access.token(given.trim().as_bytes()) else {
         tracing::warn!(target: audit::TARGET, { peer.address = peer }, "a login with a wrong token was refused");
         return page::login(&desk, StatusCode::UNAUTHORIZED, &next, Some("That is not a token of this server."));
     };
-    tracing::info!(target: audit::TARGET, { peer.address = peer, who.role = role.as_str() }, "logged in");
+    let role = token.role.as_str();
+    tracing::info!(
+        target: audit::TARGET,
+        { peer.address = peer, who.role = role, who.label = token.label.as_deref() },
+        "logged in"
+    );
     let until = desk.clock.now().as_second().saturating_add(SECONDS);
-    let value = desk.access.token_of(role).map(|token| written(token, role, until)).unwrap_or_default();
-    Ok(with_cookie(&value, SECONDS, is_secure, &next))
+    Ok(with_cookie(&written(token, until), SECONDS, is_secure, &next))
 }
 
 /// Takes the cookie back.
@@ -55,22 +58,21 @@ pub(super) async fn log_out(State(desk): State<Arc<Desk>>, request: Request) -> 
     with_cookie("", 0, is_secure(&desk, request.headers()), "/login")
 }
 
-/// The role of whoever has logged in.
-pub(super) fn role(desk: &Desk, headers: &HeaderMap) -> Option<Role> {
+/// The token that whoever sends this has logged in with.
+pub(super) fn token<'d>(desk: &'d Desk, headers: &HeaderMap) -> Option<&'d Token> {
     let mut cookies = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(';'));
     let value = cookies.find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('='))?;
     let role = [Role::Operator, Role::Reader].into_iter().find(|role| value.starts_with(role.as_str()))?;
     let until: i64 = value.split('.').nth(1)?.parse().ok()?;
     let is_over = Timestamp::from_second(until).ok()? <= desk.clock.now();
-    let expected = written(desk.access.token_of(role)?, role, until);
-    let is_ours = bool::from(subtle::ConstantTimeEq::ct_eq(expected.as_bytes(), value.as_bytes()));
-    (is_ours && !is_over).then_some(role)
+    let is_of = |token: &&Token| bool::from(subtle::ConstantTimeEq::ct_eq(written(token, until).as_bytes(), value.as_bytes()));
+    desk.access.tokens_of(role).find(is_of).filter(|_| !is_over)
 }
 
-fn written(token: &Secret, role: Role, until: i64) -> String {
-    let content = format!("{}.{until}", role.as_str());
+fn written(token: &Token, until: i64) -> String {
+    let content = format!("{}.{until}", token.role.as_str());
     // A key of any length makes an HMAC.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(token.expose().as_bytes()) else { return String::new() };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(token.secret.expose().as_bytes()) else { return String::new() };
     mac.update(b"asc-webhooks session ");
     mac.update(content.as_bytes());
     format!("{content}.{}", hex::encode(mac.finalize().into_bytes()))
@@ -94,6 +96,7 @@ fn is_secure(desk: &Desk, headers: &HeaderMap) -> bool {
 /// Where to go after the login: nowhere but here.
 fn own_path(fields: &Fields) -> String {
     let next = fields.one("next").unwrap_or("/");
-    let is_own = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
+    let is_own =
+        next.starts_with('/') && !next.starts_with("//") && !next.contains(|letter: char| letter == '\\' || letter.is_control());
     if is_own { next.to_owned() } else { "/".to_owned() }
 }

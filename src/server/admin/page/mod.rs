@@ -40,7 +40,7 @@ use super::{
     answer::Problem,
     ask::Fields,
 };
-use crate::inbox::query::Listed;
+use crate::{handler::message::clean, inbox::query::Listed};
 
 type Shared = State<Arc<Desk>>;
 type Answer = Result<Response, Problem>;
@@ -76,6 +76,8 @@ pub(super) struct Frame {
     /// The view, for the menu.
     here: &'static str,
     role: &'static str,
+    /// What the configuration calls whoever looks at it.
+    label: Option<String>,
     can_change: bool,
     /// What has just been done.
     notice: Option<String>,
@@ -83,9 +85,15 @@ pub(super) struct Frame {
 
 impl Frame {
     fn of(here: &'static str, request: &Request) -> Self {
-        let role = request.extensions().get::<Option<Who>>().copied().flatten().map(|who| who.role);
-        let can_change = role == Some(Role::Operator);
-        Self { here, role: role.map_or("nobody", Role::as_str), can_change, notice: notice(&Fields::of_query(request)) }
+        let who = request.extensions().get::<Option<Who>>().and_then(Option::as_ref);
+        let role = who.map(|who| who.role);
+        Self {
+            here,
+            role: role.map_or("nobody", Role::as_str),
+            label: who.and_then(|who| who.label.as_deref()).map(clean),
+            can_change: role == Some(Role::Operator),
+            notice: notice(&Fields::of_query(request)),
+        }
     }
 }
 

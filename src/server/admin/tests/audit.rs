@@ -66,3 +66,38 @@ async fn every_change_leaves_one_line_of_who_did_what_to_what() {
     }
     assert_eq!(tried, 2 * DEEDS.len(), "each deed, by the page and by the API");
 }
+
+#[tokio::test]
+async fn whoever_has_a_label_is_called_by_it() {
+    let several = r#"token = [
+        { value = "the token of an operator", label = "anna" },
+        { value = "the token of somebody else", label = "<b>ben</b>" },
+        "the token of nobody in particular",
+    ]"#;
+    let bench = Bench::with(&CONFIG.replace("token = \"the token of an operator\"", several));
+    bench.keep(&version("a"), &["ci"]).await;
+    let (lines, _guard) = Lines::listen();
+    for (token, label) in [
+        (TOKEN, "who.label=\"anna\""),
+        ("the token of somebody else", "who.label=\"<b>ben</b>\""),
+        ("the token of nobody in particular", "who.label=\"3\""),
+    ] {
+        let cookie = cookie(&bench, token).await;
+        let bearer = format!("Bearer {token}");
+        for who in [("cookie", cookie.as_str()), ("authorization", &bearer)] {
+            let headers = [who, OWN, ("content-type", "application/json")];
+            let answer = bench.send(request(&Method::POST, "/api/v1/receipts/1/replay", &headers).body("{}".into()).unwrap()).await;
+            assert_eq!(answer.status, 200);
+        }
+        let said = lines.take();
+        assert_eq!(said.len(), 3, "a login and two changes: {said:?}");
+        assert!(said.iter().all(|line| line.contains(label)), "no {label} in {said:?}");
+    }
+    let page = bench
+        .send(request(&Method::GET, "/", &[("authorization", "Bearer the token of somebody else")]).body(Body::empty()).unwrap());
+    let page = page.await.text;
+    assert!(page.contains("&lt;b&gt;ben&lt;&#x2f;b&gt;, operator</span>"), "{page}");
+    assert!(bench.get("/").await.text.contains(">anna, operator</span>"));
+    let reader = bench.send(request(&Method::GET, "/", &[READER]).body(Body::empty()).unwrap()).await.text;
+    assert!(reader.contains(">reader</span>"), "the only one of its kind needs no name: {reader}");
+}
