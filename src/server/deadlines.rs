@@ -12,7 +12,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -36,35 +36,48 @@ pub(super) struct Patience {
     pub(super) write: Duration,
 }
 
-/// What a connection is waiting for, shared by the stream, which measures, and the service, which knows.
+/// What a connection is waiting for, and after how many requests: so one wait is never taken for another of its sort. Shared by the
+/// stream, which measures, and the service, which knows.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Phase(Arc<AtomicU8>);
+pub(super) struct Phase(Arc<AtomicU64>);
 
 impl Phase {
     /// The first byte of the first request.
-    const FIRST: u8 = 0;
+    const FIRST: u64 = 0;
     /// The rest of a head.
-    const HEAD: u8 = 1;
+    const HEAD: u64 = 1;
     /// Us: a request is being answered.
-    const US: u8 = 2;
+    const US: u64 = 2;
     /// The first byte of the next request.
-    const NEXT: u8 = 3;
+    const NEXT: u64 = 3;
+    /// The bits that say for what; those above them count the requests.
+    const SORT: u64 = 3;
 
     pub(super) fn request_began(&self) {
-        self.0.store(Self::US, Ordering::Relaxed);
+        let after_one_more = (self.wait() | Self::SORT).wrapping_add(1);
+        self.0.store(after_one_more | Self::US, Ordering::Relaxed);
     }
 
     pub(super) fn request_ended(&self) {
-        self.0.store(Self::NEXT, Ordering::Relaxed);
+        self.becomes(Self::NEXT);
     }
 
     fn bytes_came(&self) {
-        if self.current() != Self::US {
-            self.0.store(Self::HEAD, Ordering::Relaxed);
+        if self.sort() != Self::US {
+            self.becomes(Self::HEAD);
         }
     }
 
-    fn current(&self) -> u8 {
+    fn becomes(&self, sort: u64) {
+        self.0.store((self.wait() & !Self::SORT) | sort, Ordering::Relaxed);
+    }
+
+    fn sort(&self) -> u64 {
+        self.wait() & Self::SORT
+    }
+
+    /// The wait itself, different from every other.
+    fn wait(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -77,7 +90,7 @@ pub(super) struct Timed {
     patience: Patience,
     /// Fires at or before the nearest deadline, so that moving a deadline back costs nothing.
     timer: Pin<Box<Sleep>>,
-    reading: Option<(u8, Instant)>,
+    reading: Option<(u64, Instant)>,
     writing: Option<Instant>,
     ended: Option<Ended>,
 }
@@ -107,8 +120,8 @@ impl Timed {
 
     /// The deadline of the wait that is going on; none while it is we who are waited for.
     fn read_deadline(&mut self) -> Option<Instant> {
-        let phase = self.phase.current();
-        let patience = match phase {
+        let wait = self.phase.wait();
+        let patience = match self.phase.sort() {
             Phase::FIRST | Phase::HEAD => self.patience.head,
             Phase::NEXT => self.patience.idle,
             _ => {
@@ -118,10 +131,10 @@ impl Timed {
         };
         match self.reading {
             // The first head has no more time for having begun late.
-            Some((since, deadline)) if since == phase || (since, phase) == (Phase::FIRST, Phase::HEAD) => Some(deadline),
+            Some((since, deadline)) if since == wait || (since, wait) == (Phase::FIRST, Phase::HEAD) => Some(deadline),
             _ => {
                 let deadline = Instant::now() + patience;
-                self.reading = Some((phase, deadline));
+                self.reading = Some((wait, deadline));
                 Some(deadline)
             }
         }
@@ -174,7 +187,7 @@ impl AsyncRead for Timed {
         let Some(deadline) = self.read_deadline() else { return Poll::Pending };
         ready!(self.poll_deadline(cx, deadline));
         self.ended = Some(Ended::TooSlow);
-        if self.phase.current() == Phase::HEAD && self.writing.is_none() {
+        if self.phase.sort() == Phase::HEAD && self.writing.is_none() {
             // The connection ends either way: whether the peer still hears why is not worth waiting for.
             let _ = self.stream.try_write(TOO_SLOW);
         }

@@ -201,6 +201,28 @@ async fn an_idle_connection_has_its_own_time() {
 }
 
 #[tokio::test]
+async fn every_wait_on_a_kept_connection_begins_anew() {
+    // Each pause is much shorter than what is borne, and all of them together are longer.
+    let (borne, pause) = (Duration::from_secs(2), Duration::from_millis(400));
+    let limits = Limits { head_timeout: borne, idle_timeout: borne, ..GENEROUS };
+    let server = Server::start_with_body_timeout(limits, borne).await;
+    let asked = "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n".to_owned();
+    let (mut idle, mut head, mut body) = (server.peer().await, server.peer().await, server.peer().await);
+    for turn in 0..8 {
+        let notified = notified(&turn.to_string());
+        idle.say(&asked).await;
+        idle.hear_until(r#"{"status":"alive"}"#).await;
+        head.say(&asked[..20]).await;
+        body.say(notified.head()).await;
+        tokio::time::sleep(pause).await;
+        head.say(&asked[20..]).await;
+        head.hear_until(r#"{"status":"alive"}"#).await;
+        body.say(notified.body()).await;
+        body.hear_until(OK).await;
+    }
+}
+
+#[tokio::test]
 async fn a_peer_that_does_not_listen_is_left() {
     let server = Server::start(Limits { write_timeout: SHORT, ..GENEROUS }).await;
     let mut peer = server.peer().await;
