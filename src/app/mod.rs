@@ -241,10 +241,10 @@ impl App {
             Some(address) => Some(Socket::bind("admin", address).await?),
             None => None,
         };
-        let mut running = vec![public.serve(self.router(), Limits::public(&config.server), &self.shutdown)];
+        let mut running = vec![public.serve(self.router(), Limits::public(&config.server), Some(&self.receiver), &self.shutdown)];
         if let Some(admin) = admin {
             let router = server::admin_router(Arc::clone(&self.receiver), Arc::clone(&self.desk));
-            running.push(admin.serve(router, Limits::admin(&config.server), &self.shutdown));
+            running.push(admin.serve(router, Limits::admin(&config.server), None, &self.shutdown));
         }
         Ok(running)
     }
@@ -320,10 +320,10 @@ impl Socket {
         Ok(Self { name, listener })
     }
 
-    fn serve(self, router: Router, limits: Limits, shutdown: &Shutdown) -> Running {
-        let stop = shutdown.clone();
+    fn serve(self, router: Router, limits: Limits, told: Option<&Arc<Receiver>>, shutdown: &Shutdown) -> Running {
+        let (told, stop) = (told.cloned(), shutdown.clone());
         let task = shutdown.spawn(async move {
-            server::serve(self.listener, router, limits, &stop).await;
+            server::serve(self.listener, router, limits, told, &stop).await;
             Ok(())
         });
         Running { part: self.name, task }

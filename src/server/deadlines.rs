@@ -24,9 +24,7 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-/// What is said to a peer whose request did not come in time, if nothing else is under way on the connection.
-const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\
-    connection: close\r\n\r\n{\"error\":\"too slow\"}";
+use super::bare;
 
 /// How long each wait may take.
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +98,9 @@ pub(super) struct Timed {
 pub(super) enum Ended {
     /// The peer has said all it had to say.
     ByPeer,
-    /// The peer took too long.
+    /// The peer took too long with a head that it had begun.
+    HeadTooSlow,
+    /// The peer took too long with anything else.
     TooSlow,
     /// The connection broke.
     Broken,
@@ -186,10 +186,11 @@ impl AsyncRead for Timed {
         }
         let Some(deadline) = self.read_deadline() else { return Poll::Pending };
         ready!(self.poll_deadline(cx, deadline));
-        self.ended = Some(Ended::TooSlow);
-        if self.phase.sort() == Phase::HEAD && self.writing.is_none() {
+        let is_in_head = self.phase.sort() == Phase::HEAD;
+        self.ended = Some(if is_in_head { Ended::HeadTooSlow } else { Ended::TooSlow });
+        if is_in_head && self.writing.is_none() {
             // The connection ends either way: whether the peer still hears why is not worth waiting for.
-            let _ = self.stream.try_write(TOO_SLOW);
+            let _ = self.stream.try_write(bare::TOO_SLOW);
         }
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -197,11 +198,17 @@ impl AsyncRead for Timed {
 
 impl AsyncWrite for Timed {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        let ours = bare::instead_of(bytes);
+        let written = Pin::new(&mut self.stream).poll_write(cx, ours.unwrap_or(bytes));
+        // As above: whether the peer takes all of it is not worth waiting for.
+        let written = if ours.is_some() { written.map_ok(|_| bytes.len()) } else { written };
         self.poll_write_deadline(cx, written)
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        if let [only] = slices {
+            return self.poll_write(cx, only);
+        }
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         self.poll_write_deadline(cx, written)
     }

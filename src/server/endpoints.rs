@@ -107,6 +107,8 @@ impl fmt::Debug for Endpoint {
 
 /// Counts a request that was refused; `endpoint` is `none` if it was to none of ours.
 pub(super) fn count_refused(endpoint: &str, refused: &Refused) {
-    figures::requests(endpoint, refused.status_label()).increment(1);
+    if let Some(status) = refused.status_label() {
+        figures::requests(endpoint, status).increment(1);
+    }
     figures::refused(endpoint, refused.reason()).increment(1);
 }

@@ -52,6 +52,24 @@ pub enum Refused {
     /// The request names no host, or several, or is one for a proxy: others might read it differently.
     #[error("the request can be read in more than one way")]
     Ambiguous,
+    /// The head has more bytes or headers than are taken.
+    #[error("the head is too large")]
+    HeadTooLarge,
+    /// The head was begun and did not arrive in time.
+    #[error("the head did not arrive within {within:?}")]
+    HeadTooSlow {
+        /// The time it had.
+        within: Duration,
+    },
+    /// What came is no request of HTTP/1.1, or none that everybody would read in the same way.
+    #[error("it is no proper request of HTTP/1.1")]
+    Garbled,
+    /// As many connections as may be were open, so it had to wait for the end of another. It was answered all the same.
+    #[error("all of {limit} connections were taken")]
+    TooManyConnections {
+        /// The most that may be open.
+        limit: usize,
+    },
     /// As many notifications as may wait for the store are waiting.
     #[error("{limit} notifications are waiting for the store")]
     TooMany {
@@ -80,18 +98,25 @@ impl Refused {
         self.terms().0
     }
 
-    /// The status as three digits, for a metric's label.
-    pub(super) fn status_label(&self) -> &'static str {
-        match self {
+    /// The status as three digits, for a metric's label; none if the answer is still to come.
+    pub(super) fn status_label(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::TooManyConnections { .. } => return None,
             Self::UnknownPath | Self::WrongToken => "404",
             Self::WrongMethod => "405",
             Self::NotAuthentic(_) => "401",
             Self::TooLarge { .. } => "413",
-            Self::TooSlow { .. } => "408",
-            Self::Interrupted | Self::Ambiguous => "400",
+            Self::HeadTooLarge => "431",
+            Self::TooSlow { .. } | Self::HeadTooSlow { .. } => "408",
+            Self::Interrupted | Self::Ambiguous | Self::Garbled => "400",
             Self::TooMany { .. } | Self::Stopping | Self::NotKept { .. } => "503",
             Self::Panicked => "500",
-        }
+        })
+    }
+
+    /// What became of the request, as a word of a sentence.
+    pub(super) fn outcome(&self) -> &'static str {
+        if matches!(self, Self::TooManyConnections { .. }) { "kept waiting" } else { "refused" }
     }
 
     /// The reason as one word, for a metric's label.
@@ -105,6 +130,10 @@ impl Refused {
             Self::TooSlow { .. } => "too_slow",
             Self::Interrupted => "interrupted",
             Self::Ambiguous => "ambiguous",
+            Self::HeadTooLarge => "head_too_large",
+            Self::HeadTooSlow { .. } => "head_too_slow",
+            Self::Garbled => "garbled",
+            Self::TooManyConnections { .. } => "too_many_connections",
             Self::TooMany { .. } => "too_many",
             Self::Stopping => "stopping",
             Self::NotKept { error, .. } => metrics::store_error_label(error),
@@ -113,7 +142,7 @@ impl Refused {
     }
 
     /// Every word that [`Refused::reason`] can be, in the order in which an operator wants to know of them.
-    pub(super) const REASONS: [&'static str; 19] = [
+    pub(super) const REASONS: [&'static str; 23] = [
         "wrong",
         "absent",
         "malformed",
@@ -125,6 +154,7 @@ impl Refused {
         "broken",
         "unreadable",
         "too_many",
+        "too_many_connections",
         "panicked",
         "stopping",
         "too_large",
@@ -132,12 +162,15 @@ impl Refused {
         "interrupted",
         "wrong_method",
         "unknown_path",
+        "head_too_slow",
+        "head_too_large",
         "ambiguous",
+        "garbled",
     ];
 
     /// Whether it is about us and not about what was sent.
     pub(super) fn is_ours(&self) -> bool {
-        self.status().is_server_error() && !matches!(self, Self::Stopping)
+        self.status().is_server_error() && !matches!(self, Self::Stopping | Self::TooManyConnections { .. })
     }
 
     /// The answer in numbers and words.
@@ -147,9 +180,10 @@ impl Refused {
             Self::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, r#"{"error":"method not allowed"}"#),
             Self::NotAuthentic(_) => (StatusCode::UNAUTHORIZED, r#"{"error":"unauthorized"}"#),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, r#"{"error":"too large"}"#),
-            Self::TooSlow { .. } => (StatusCode::REQUEST_TIMEOUT, r#"{"error":"too slow"}"#),
-            Self::Interrupted | Self::Ambiguous => (StatusCode::BAD_REQUEST, r#"{"error":"bad request"}"#),
-            Self::TooMany { .. } | Self::Stopping | Self::NotKept { .. } => {
+            Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, r#"{"error":"too large"}"#),
+            Self::TooSlow { .. } | Self::HeadTooSlow { .. } => (StatusCode::REQUEST_TIMEOUT, r#"{"error":"too slow"}"#),
+            Self::Interrupted | Self::Ambiguous | Self::Garbled => (StatusCode::BAD_REQUEST, r#"{"error":"bad request"}"#),
+            Self::TooMany { .. } | Self::TooManyConnections { .. } | Self::Stopping | Self::NotKept { .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, r#"{"error":"unavailable"}"#)
             }
             Self::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, r#"{"error":"internal"}"#),
@@ -206,7 +240,7 @@ mod tests {
         assert!(Refused::REASONS.contains(&refused.reason()));
         let response = refused.into_response();
         assert_eq!(response.status(), status);
-        assert_eq!(response.status().as_str(), label);
+        assert_eq!(Some(response.status().as_str()), label);
         assert_eq!(response.headers().get("retry-after").map(|value| value.to_str().unwrap()), retry_after);
         assert_eq!(response.headers().contains_key("connection"), closes);
     }
@@ -220,11 +254,21 @@ mod tests {
         check(Refused::TooSlow { within: Duration::from_secs(1) }, 408, None, true);
         check(Refused::Interrupted, 400, None, true);
         check(Refused::Ambiguous, 400, None, true);
+        check(Refused::Garbled, 400, None, true);
+        check(Refused::HeadTooLarge, 431, None, true);
+        check(Refused::HeadTooSlow { within: Duration::from_secs(1) }, 408, None, true);
         check(Refused::TooMany { limit: 1 }, 503, Some("1"), false);
         check(Refused::Stopping, 503, Some("1"), true);
         check(Refused::Panicked, 500, None, true);
         let full = StoreError::Full("no room".to_owned());
         check(Refused::NotKept { error: full, retry_after: Duration::from_secs(7) }, 503, Some("7"), false);
+    }
+
+    #[test]
+    fn who_is_kept_waiting_is_not_answered_for_it() {
+        let waiting = Refused::TooManyConnections { limit: 1 };
+        assert!(Refused::REASONS.contains(&waiting.reason()));
+        assert_eq!((waiting.status_label(), waiting.outcome(), waiting.is_ours()), (None, "kept waiting", false));
     }
 
     #[test]

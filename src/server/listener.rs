@@ -6,8 +6,11 @@
 //! | nothing comes for `idle_timeout` after an answer | closed |
 //! | an answer is not taken in for `write_timeout` | closed |
 //! | the head has more than 32 KiB, or more than 100 headers | 431, closed |
+//! | what comes is no request of HTTP/1.1, or can be read in more than one way | 400, closed |
 //! | `max_connections` are open | the next wait in the kernel's queue until one ends, which the bounds above see to |
 //! | the process runs out of file descriptors | accepting pauses for a few milliseconds, and goes on |
+//!
+//! What is refused here is counted and noted as what is refused later: see [`Refusals`](super::Refusals).
 //!
 //! HTTP/2 is not spoken: behind a proxy nobody needs it, and in front of one it is the larger target. There is no bound for each
 //! peer, because behind a proxy all connections have the same one.
@@ -30,6 +33,7 @@ use axum::{
     extract::ConnectInfo,
     response::{IntoResponse as _, Response},
 };
+use futures_util::FutureExt as _;
 use http::{Request, Version, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -43,7 +47,8 @@ use tokio::{
 use tower::Service as _;
 
 use super::{
-    deadlines::{Patience, Phase, Timed},
+    Receiver,
+    deadlines::{Ended, Patience, Phase, Timed},
     error::Refused,
 };
 use crate::{config, shutdown::Shutdown, telemetry::metrics};
@@ -112,26 +117,40 @@ impl Limits {
 
 /// Accepts connections and serves them, until the program stops and the last of them has ended.
 ///
-/// Handlers find the peer's address as [`ConnectInfo`]. How long stopping may take belongs to whoever calls
-/// [`Shutdown::cut_off`].
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdown: &Shutdown) {
+/// Handlers find the peer's address as [`ConnectInfo`]. The receiver, if there is one, is told of what is refused before it reaches the
+/// router. How long stopping may take belongs to whoever calls [`Shutdown::cut_off`].
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, told: Option<Arc<Receiver>>, shutdown: &Shutdown) {
     let most = u32::try_from(limits.max_connections.min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
     let places = Arc::new(Semaphore::new(most as usize));
-    accept(&listener, &router, limits, &places, shutdown).await;
+    accept(&listener, &router, limits, told.as_ref(), &places, shutdown).await;
     drop(listener);
     // Each connection holds a place: when all of them can be had, none is left.
     let _all = places.acquire_many(most).await;
 }
 
-async fn accept(listener: &TcpListener, router: &Router, limits: Limits, places: &Arc<Semaphore>, shutdown: &Shutdown) {
+async fn accept(
+    listener: &TcpListener,
+    router: &Router,
+    limits: Limits,
+    told: Option<&Arc<Receiver>>,
+    places: &Arc<Semaphore>,
+    shutdown: &Shutdown,
+) {
     let mut begun = pin!(shutdown.begun());
     let mut trouble = Trouble::default();
     loop {
         let next = async {
+            if let Ok(place) = Arc::clone(places).try_acquire_owned() {
+                return (Ok(place), listener.accept().await, false);
+            }
             let place = Arc::clone(places).acquire_owned().await;
-            (place, listener.accept().await)
+            // Who is there at once has waited for the place; who comes later has not.
+            match listener.accept().now_or_never() {
+                Some(accepted) => (place, accepted, true),
+                None => (place, listener.accept().await, false),
+            }
         };
-        let (place, accepted) = tokio::select! {
+        let (place, accepted, has_waited) = tokio::select! {
             biased;
             () = &mut begun => return,
             next = next => next,
@@ -140,7 +159,17 @@ async fn accept(listener: &TcpListener, router: &Router, limits: Limits, places:
         let Ok(place) = place else { return };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = Connection { router: router.clone(), peer, limits, shutdown: shutdown.clone(), _place: place };
+                let connection = Connection {
+                    router: router.clone(),
+                    peer,
+                    limits,
+                    told: told.cloned(),
+                    shutdown: shutdown.clone(),
+                    _place: place,
+                };
+                if has_waited {
+                    connection.tell(&Refused::TooManyConnections { limit: limits.max_connections });
+                }
                 shutdown.spawn(connection.serve(stream));
             }
             Err(error) if is_of_one_connection(&error) => {}
@@ -183,6 +212,7 @@ struct Connection {
     router: Router,
     peer: SocketAddr,
     limits: Limits,
+    told: Option<Arc<Receiver>>,
     shutdown: Shutdown,
     _place: OwnedSemaphorePermit,
 }
@@ -215,19 +245,39 @@ impl Connection {
             .max_header_size(MAX_HEAD)
             .max_buf_size(MAX_HEAD)
             .serve_connection(TokioIo::new(stream), service);
-        let asked_to_end = tokio::select! {
-            _ = &mut conversation => false,
-            () = self.shutdown.begun() => true,
+        let ended = tokio::select! {
+            ended = &mut conversation => Some(ended),
+            () = self.shutdown.begun() => None,
         };
-        if asked_to_end {
+        let is_stopping = ended.is_none();
+        let ended = if let Some(ended) = ended {
+            ended
+        } else {
             Pin::new(&mut conversation).graceful_shutdown();
-            // Errors of a connection (it broke, it was too slow, it was no HTTP) are the peer's affair.
-            let _ = (&mut conversation).await;
-            return;
+            (&mut conversation).await
+        };
+        let (stream, reading) = conversation.into_parts().io.into_inner().into_parts();
+        if let Some(refused) = self.refused(ended.err().as_ref(), reading) {
+            self.tell(&refused);
         }
-        let (stream, ended) = conversation.into_parts().io.into_inner().into_parts();
-        if ended.is_none() {
+        if reading.is_none() && !is_stopping {
             linger(stream).await;
+        }
+    }
+
+    /// What was wrong with a head that did not become a request. All other errors of a connection (it broke, nobody took the answer) are
+    /// the peer's affair.
+    fn refused(&self, error: Option<&hyper::Error>, reading: Option<Ended>) -> Option<Refused> {
+        if reading == Some(Ended::HeadTooSlow) {
+            return Some(Refused::HeadTooSlow { within: self.limits.head_timeout });
+        }
+        let error = error.filter(|error| error.is_parse())?;
+        Some(if error.is_parse_too_large() { Refused::HeadTooLarge } else { Refused::Garbled })
+    }
+
+    fn tell(&self, refused: &Refused) {
+        if let Some(receiver) = &self.told {
+            receiver.note_refused(refused, Some(self.peer));
         }
     }
 
@@ -238,6 +288,7 @@ impl Connection {
             request.extensions_mut().insert(ConnectInfo(self.peer));
             self.router.clone().call(request).await
         } else {
+            self.tell(&Refused::Ambiguous);
             Ok(Refused::Ambiguous.into_response())
         };
         phase.request_ended();

@@ -7,6 +7,7 @@
 //! **Invariant:** no success status before the commit is on disk, and nothing in any answer that is not the same for everybody.
 
 mod admin;
+mod bare;
 mod deadlines;
 mod endpoints;
 mod error;

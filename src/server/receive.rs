@@ -53,10 +53,8 @@ pub(super) fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -
 async fn answer(receiver: &Arc<Receiver>, head: &Parts, body: Body) -> Response {
     let peer = head.extensions.get::<ConnectInfo<SocketAddr>>().map(|&ConnectInfo(peer)| peer);
     let Some((endpoint, token)) = receiver.endpoints.load().at(head.uri.path()) else {
-        let refused = Refused::UnknownPath;
-        endpoints::count_refused("none", &refused);
-        receiver.refusals.note(&refused, None, peer, receiver.clock.now());
-        return refused.into_response();
+        receiver.note_refused(&Refused::UnknownPath, peer);
+        return Refused::UnknownPath.into_response();
     };
     match take_in(receiver, &endpoint, token, head, body).await {
         Ok(()) => {
@@ -159,6 +157,12 @@ async fn keep(receiver: &Arc<Receiver>, endpoint: &Arc<Endpoint>, brought: Recei
 }
 
 impl Receiver {
+    /// Counts and notes a request that was refused before it was known to which endpoint it is, or that is to none.
+    pub(super) fn note_refused(&self, refused: &Refused, peer: Option<SocketAddr>) {
+        endpoints::count_refused("none", refused);
+        self.refusals.note(refused, None, peer, self.clock.now());
+    }
+
     async fn hand_over(&self, endpoint: &Endpoint, brought: Received) -> Result<(), Refused> {
         match self.intake.take_in(&endpoint.name, brought).await {
             Ok(Accepted::New { .. }) => {

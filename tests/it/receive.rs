@@ -72,7 +72,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let serving = shutdown.spawn({
             let shutdown = shutdown.clone();
-            async move { server::serve(listener, server::router(receiver), limits, &shutdown).await }
+            async move { server::serve(listener, server::router(Arc::clone(&receiver)), limits, Some(receiver), &shutdown).await }
         });
         Self { address, store, shutdown, serving }
     }
@@ -243,7 +243,9 @@ async fn heads_are_bounded() {
     let long = |length: usize| format!("GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\nx: {}\r\n\r\n", "y".repeat(length));
     check(&server.answer_to(long(30_000)).await, "200");
     check(&server.answer_to(long(40_000)).await, "431");
-    check(&server.answer_to(long(1_000_000)).await, "431");
+    let answer = server.answer_to(long(1_000_000)).await;
+    check(&answer, "431");
+    assert!(answer.ends_with("\r\n\r\n{\"error\":\"too large\"}"), "{answer}");
 }
 
 #[tokio::test]

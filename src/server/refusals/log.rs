@@ -39,27 +39,32 @@ impl Log {
             }
             untold.insert(reason, 0);
         }
-        let peer = peer.map(tracing::field::display);
+        let (peer, outcome) = (peer.map(tracing::field::display), refused.outcome());
         if refused.is_ours() {
             tracing::error!(
                 endpoint.name = endpoint,
                 peer.address = peer,
                 refusal.reason = reason,
-                "a request was refused: {refused}"
+                "a request was {outcome}: {refused}"
             );
         } else {
             tracing::warn!(
                 endpoint.name = endpoint,
                 peer.address = peer,
                 refusal.reason = reason,
-                "a request was refused: {refused}"
+                "a request was {outcome}: {refused}"
             );
         }
-        self.shutdown.spawn(sum_up_later(Arc::clone(&self.untold), reason, self.shutdown.clone()));
+        self.shutdown.spawn(sum_up_later(Arc::clone(&self.untold), reason, outcome, self.shutdown.clone()));
     }
 }
 
-async fn sum_up_later(untold: Arc<Mutex<HashMap<&'static str, u64>>>, reason: &'static str, shutdown: Shutdown) {
+async fn sum_up_later(
+    untold: Arc<Mutex<HashMap<&'static str, u64>>>,
+    reason: &'static str,
+    outcome: &'static str,
+    shutdown: Shutdown,
+) {
     tokio::select! {
         () = tokio::time::sleep(QUIET) => {}
         () = shutdown.begun() => {}
@@ -67,7 +72,7 @@ async fn sum_up_later(untold: Arc<Mutex<HashMap<&'static str, u64>>>, reason: &'
     let count = untold.lock().unwrap_or_else(PoisonError::into_inner).remove(reason).unwrap_or_default();
     if count > 0 {
         let more = if count == 1 { "1 more request was".to_owned() } else { format!("{count} more requests were") };
-        tracing::warn!(refusal.reason = reason, refusal.count = count, "{more} refused for the same reason");
+        tracing::warn!(refusal.reason = reason, refusal.count = count, "{more} {outcome} for the same reason");
     }
 }
 

@@ -1,5 +1,12 @@
 //! What is counted and known of requests, refused ones above all.
 
+use std::net::SocketAddr;
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+
 use super::*;
 
 impl Bench {
@@ -62,4 +69,58 @@ fn every_answer_is_counted() {
     let mut counted: Vec<_> = shown.lines().filter(|line| line.contains("_total{") && !line.ends_with(" 0")).collect();
     counted.sort_unstable();
     insta::assert_snapshot!(counted.join("\n"));
+}
+
+/// The answer to bytes on a connection of their own.
+async fn answer_to(address: SocketAddr, bytes: &str) -> String {
+    let mut peer = TcpStream::connect(address).await.unwrap();
+    peer.write_all(bytes.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    peer.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn what_the_listener_refuses_is_known_too() {
+    let bench = Bench::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let short = Duration::from_millis(100);
+    let limits = Limits { head_timeout: short, idle_timeout: short, max_connections: 1, ..Limits::public(&limits()) };
+    let (receiver, shutdown) = (Arc::clone(&bench.receiver), bench.shutdown.clone());
+    let app = router(Arc::clone(&receiver));
+    bench.shutdown.spawn(async move { serve(listener, app, limits, Some(receiver), &shutdown).await });
+
+    let long = format!("GET /livez HTTP/1.1\r\nHost: a\r\nx: {}\r\n\r\n", "y".repeat(40_000));
+    let bad = r#"{"error":"bad request"}"#;
+    for (bytes, status, words) in [
+        ("POST /app HTTP/1.1\r\nHo", "408", r#"{"error":"too slow"}"#),
+        (&*long, "431", r#"{"error":"too large"}"#),
+        ("POST /app HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n", "400", bad),
+        ("\x16\x03\x01\x02\x00\x01\r\n\r\n", "400", bad),
+        ("GET /livez HTTP/1.1\r\n\r\n", "400", bad),
+        // No fault, and each is the only thing that may go on: nothing of it is to be known.
+        ("", "", ""),
+        ("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n", "200", r#"{"status":"alive"}"#),
+    ] {
+        let answer = answer_to(address, bytes).await;
+        assert_eq!(answer.get(9..12).unwrap_or_default(), status, "{bytes:?}: {answer}");
+        assert!(answer.ends_with(words), "{bytes:?}: {answer}");
+    }
+
+    let first = TcpStream::connect(address).await.unwrap();
+    let second = answer_to(address, "GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    assert!(second.starts_with("HTTP/1.1 200 "), "who is kept waiting is answered all the same: {second}");
+    drop(first);
+
+    let refusals = bench.receiver.refusals();
+    let mut totals: Vec<_> = refusals.totals().iter().map(|total| (total.reason, total.count)).collect();
+    totals.sort_unstable();
+    assert_eq!(
+        totals.iter().filter(|(reason, _)| *reason != "too_many_connections").collect::<Vec<_>>(),
+        [&("ambiguous", 1), &("garbled", 2), &("head_too_large", 1), &("head_too_slow", 1)]
+    );
+    // Whoever came before its predecessor was quite gone has waited too.
+    assert!(totals.iter().any(|(reason, count)| *reason == "too_many_connections" && *count >= 1), "{totals:?}");
+    assert!(refusals.rows(|row| row.source.to_string() != "127.0.0.1" || row.endpoint.is_some(), None, 9).is_empty());
 }

@@ -9,6 +9,7 @@ mod event;
 mod events;
 mod handlers;
 mod overview;
+mod reasons;
 mod refused;
 mod timeline;
 mod versions;
