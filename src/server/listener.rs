@@ -8,6 +8,7 @@
 //! | the head has more than 32 KiB, or more than 100 headers | 431, closed |
 //! | what comes is no request of HTTP/1.1, or can be read in more than one way | 400, closed |
 //! | `max_connections` are open | the next wait in the kernel's queue until one ends, which the bounds above see to |
+//! | the peer is gone without a word, and something was written to it | closed by the kernel after `write_timeout`, on Linux |
 //! | the process runs out of file descriptors | accepting pauses for a few milliseconds, and goes on |
 //!
 //! What is refused here is counted and noted as what is refused later: see [`Refusals`](super::Refusals).
@@ -87,6 +88,9 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// The most connections at the same time.
     pub max_connections: usize,
+    /// Whether a peer may close its side before it has heard the answer. If not, one that does is taken for gone, and what it has
+    /// asked for ends at once: so a stream that nobody listens to any more takes nobody's place.
+    pub half_closed: bool,
 }
 
 impl Limits {
@@ -101,7 +105,7 @@ impl Limits {
 
     /// Those of the operator's listener.
     pub fn admin(config: &config::Server) -> Self {
-        Self { name: "admin", max_connections: FEW, ..Self::timeouts(config) }
+        Self { name: "admin", max_connections: FEW, half_closed: false, ..Self::timeouts(config) }
     }
 
     fn timeouts(config: &config::Server) -> Self {
@@ -111,6 +115,7 @@ impl Limits {
             idle_timeout: config.idle_timeout,
             write_timeout: config.body_timeout,
             max_connections: 1,
+            half_closed: true,
         }
     }
 }
@@ -122,10 +127,25 @@ impl Limits {
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, told: Option<Arc<Receiver>>, shutdown: &Shutdown) {
     let most = u32::try_from(limits.max_connections.min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
     let places = Arc::new(Semaphore::new(most as usize));
+    give_up_on_the_silent(&listener, limits.write_timeout);
     accept(&listener, &router, limits, told.as_ref(), &places, shutdown).await;
     drop(listener);
     // Each connection holds a place: when all of them can be had, none is left.
     let _all = places.acquire_many(most).await;
+}
+
+/// Has the kernel end a connection when what was sent is not acknowledged for so long. Connections have it from their listener.
+fn give_up_on_the_silent(listener: &TcpListener, after: Duration) {
+    #[cfg(target_os = "linux")]
+    {
+        // The kernel takes it as a signed number.
+        let milliseconds = i32::try_from(after.as_millis()).unwrap_or(i32::MAX).unsigned_abs();
+        if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(listener, milliseconds) {
+            tracing::warn!("peers that are gone without a word are noticed late: {error}");
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (listener, after);
 }
 
 async fn accept(
@@ -239,9 +259,8 @@ impl Connection {
         let mut conversation = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(None)
-            // A peer may close its side before it hears the answer. It also keeps hyper from reading while we are busy, so that the
-            // deadline for the next request starts when there is nothing but that to wait for.
-            .half_close(true)
+            // Where it is so, hyper does not read while we are busy either, and the next request waits in the kernel.
+            .half_close(self.limits.half_closed)
             .max_header_size(MAX_HEAD)
             .max_buf_size(MAX_HEAD)
             .serve_connection(TokioIo::new(stream), service);
@@ -314,6 +333,16 @@ async fn linger(mut stream: TcpStream) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn connections_have_from_their_listener_when_to_give_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        give_up_on_the_silent(&listener, Duration::from_millis(12_345));
+        let _peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        assert_eq!(rustix::net::sockopt::tcp_user_timeout(&stream), Ok(12_345));
+    }
 
     #[test]
     fn trouble_is_told_at_once_and_then_summed_up() {

@@ -29,7 +29,7 @@ const OK: &str = r#"{"status":"ok"}"#;
 
 /// Every wait is long and everything is allowed, but for what a test is about.
 const GENEROUS: Limits =
-    Limits { name: "test", head_timeout: LONG, idle_timeout: LONG, write_timeout: LONG, max_connections: 1_000 };
+    Limits { name: "test", head_timeout: LONG, idle_timeout: LONG, write_timeout: LONG, max_connections: 1_000, half_closed: true };
 
 struct Server {
     address: SocketAddr,

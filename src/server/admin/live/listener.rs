@@ -31,9 +31,10 @@ use super::{
 };
 use crate::{inbox::ReceiptId, inbox::query::ReceiptFilter, shutdown::Shutdown};
 
-/// How often something is said on a quiet stream. That somebody has left shows when they are written to and not before, and until then
-/// they take a place from others: who goes from page to page would soon have taken all of them.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+/// How often something is said on a quiet stream, so that no proxy on the way takes it for dead. Who closes the connection is gone at once
+/// (see [`Limits::half_closed`](crate::server::Limits::half_closed)); who vanishes without a word (a cable, a laptop that was closed) takes
+/// a place until this has been said to nobody for as long as the listener bears it.
+pub(super) const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 
 /// How long a stream lasts. Whoever wants more comes back, and is asked again who they are.
 const LONGEST: Duration = Duration::from_hours(1);

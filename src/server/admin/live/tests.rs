@@ -9,10 +9,15 @@ use axum::{
 use futures_util::StreamExt as _;
 use http::Request;
 use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
 use tower::ServiceExt as _;
 
 use super::{
     super::{router, tests as bench},
+    listener::SIGN_OF_LIFE,
     *,
 };
 use crate::{
@@ -20,12 +25,14 @@ use crate::{
     event::{Event, EventKind, sample},
     inbox::{Arrival, AttemptResult, Claim, Finish, Owed, Room, Verdict, memory::Memory, watched::Watched},
     secret::Secret,
+    server::{Limits, serve},
     signature::{Secrets, SigningKey, sign},
 };
 
 /// A desk that is watched, and everything around it.
 struct Scene {
     store: Arc<dyn Store>,
+    desk: Arc<Desk>,
     app: Router,
     shutdown: Shutdown,
 }
@@ -36,7 +43,7 @@ impl Scene {
         let (clock, shutdown) = (Arc::new(ManualClock::new("2026-11-21T14:30:00Z".parse().unwrap())), Shutdown::new());
         let desk = bench::live_over(store.clone(), clock, Live::new(changes, &shutdown));
         shutdown.spawn(Arc::clone(&desk).watch(shutdown.clone()));
-        Self { store, app: router(desk), shutdown }
+        Self { store, app: router(Arc::clone(&desk)), desk, shutdown }
     }
 
     async fn ask(&self, path: &str, last: Option<&str>) -> http::Response<Body> {
@@ -233,6 +240,32 @@ async fn there_is_room_for_so_many_and_who_leaves_makes_room() {
     assert_eq!((refused.status().as_u16(), refused.headers().contains_key("retry-after")), (503, true));
     ears.pop();
     scene.listen("/api/v1/receipts/live", None).await;
+}
+
+#[tokio::test]
+async fn who_closes_the_connection_makes_room_at_once() {
+    let scene = Scene::new();
+    let (listener, limits) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), Limits::admin(&bench::config(bench::CONFIG).server));
+    let address = listener.local_addr().unwrap();
+    let (app, shutdown) = (scene.app.clone(), scene.shutdown.clone());
+    scene.shutdown.spawn(async move { serve(listener, app, limits, None, &shutdown).await });
+    let mut peers = Vec::new();
+    for _ in 0..3 {
+        let mut peer = TcpStream::connect(address).await.unwrap();
+        let asked = "GET /events/live HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer the token of an operator\r\n\r\n";
+        peer.write_all(asked.as_bytes()).await.unwrap();
+        let mut heard = Vec::new();
+        while !String::from_utf8_lossy(&heard).contains(": listening") {
+            assert_ne!(peer.read_buf(&mut heard).await.unwrap(), 0, "{}", String::from_utf8_lossy(&heard));
+        }
+        peers.push(peer);
+    }
+    let places = &scene.desk.live.places;
+    assert_eq!(places.available_permits(), MOST_LISTENERS - peers.len());
+    drop(peers);
+    let all = places.acquire_many(u32::try_from(MOST_LISTENERS).unwrap());
+    let all = tokio::time::timeout(SIGN_OF_LIFE / 2, all).await;
+    assert!(all.is_ok(), "before anything is said to them again, they are gone");
 }
 
 #[tokio::test(start_paused = true)]

@@ -33,7 +33,7 @@ const TOKEN: &str = "the token of an operator";
 const READ_TOKEN: &str = "the token of a reader";
 const NOW: &str = "2026-11-21T14:30:00Z";
 
-const CONFIG: &str = r#"
+pub(super) const CONFIG: &str = r#"
 [admin]
 token = "the token of an operator"
 read_token = "the token of a reader"
@@ -94,7 +94,7 @@ impl Answer {
     }
 }
 
-fn config(text: &str) -> config::Config {
+pub(super) fn config(text: &str) -> config::Config {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.toml");
