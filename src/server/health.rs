@@ -87,6 +87,11 @@ pub(super) async fn livez() -> Response {
     json(StatusCode::OK, r#"{"status":"alive"}"#)
 }
 
+/// Answers whoever does not only ask.
+pub(super) async fn only_asked() -> Response {
+    json(StatusCode::METHOD_NOT_ALLOWED, r#"{"error":"method not allowed"}"#)
+}
+
 /// Answers whether a notification could be kept.
 pub(super) async fn readyz(State(receiver): State<Arc<Receiver>>) -> Response {
     match receiver.readiness().await {

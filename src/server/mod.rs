@@ -57,12 +57,14 @@ use crate::{
 /// router: [`Router::nest`] keeps its answer to unknown paths apart from the application's. The limits on bodies (size, time, number in
 /// flight) hold there too; those on connections and on heads are the concern of whoever listens.
 pub fn router(receiver: Arc<Receiver>) -> Router {
-    let routes = Router::new()
+    layers::around(health_routes().fallback(receive::receive).with_state(receiver))
+}
+
+fn health_routes() -> Router<Arc<Receiver>> {
+    Router::new()
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
-        .fallback(receive::receive)
-        .with_state(receiver);
-    layers::around(routes)
+        .method_not_allowed_fallback(health::only_asked)
 }
 
 /// The operator's routes: a page, its API, figures, and the same two questions.
@@ -75,8 +77,7 @@ pub fn router(receiver: Arc<Receiver>) -> Router {
 /// | `/`, `/events`, `/handlers`, … | the page; the form to log in with, if nobody is |
 /// | anything else | 404 |
 pub fn admin_router(receiver: Arc<Receiver>, desk: Arc<Desk>) -> Router {
-    let health = Router::new().route("/livez", get(health::livez)).route("/readyz", get(health::readyz)).with_state(receiver);
-    layers::around(admin::router(desk).merge(health))
+    layers::around(admin::router(desk).merge(health_routes().with_state(receiver)))
 }
 
 /// What the routes share: the endpoints, the way into the store, and the limits.

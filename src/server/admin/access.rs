@@ -17,7 +17,11 @@ use http::{HeaderMap, Method, StatusCode, Uri, header};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::{Desk, answer::Problem, page, session};
+use super::{
+    Desk,
+    answer::{self, Problem},
+    page, session,
+};
 use crate::{config, secret::Secret};
 
 /// What a person or a machine may do.
@@ -161,7 +165,7 @@ pub(super) async fn guard(State(gate): State<Gate>, mut request: Request, next: 
     let answer = match admit(&desk, need, &request) {
         Ok(who) => {
             request.extensions_mut().insert(who);
-            next.run(request).await
+            answer::in_words(next.run(request).await)
         }
         Err(problem) => problem.into_response(),
     };

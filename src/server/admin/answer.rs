@@ -101,6 +101,21 @@ impl IntoResponse for Problem {
     }
 }
 
+/// The same answer, or, if axum has refused the request by itself, one in our form and with words of ours.
+pub(super) fn in_words(answer: Response) -> Response {
+    let status = answer.status();
+    let is_page = answer.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if !(status.is_client_error() || status.is_server_error()) || is_page || answer.extensions().get::<Problem>().is_some() {
+        return answer;
+    }
+    let detail = match status {
+        StatusCode::METHOD_NOT_ALLOWED => "this can only be asked in the ways that `Allow` names",
+        StatusCode::BAD_REQUEST => "the path: expected UTF-8",
+        _ => "the request cannot be answered",
+    };
+    Problem::new(status, detail).into_response()
+}
+
 /// An answer in JSON.
 pub(super) fn json(value: &impl serde::Serialize) -> Result<Response, Problem> {
     let mut response = Response::new(Body::from(serde_json::to_vec(value)?));

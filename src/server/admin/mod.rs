@@ -31,7 +31,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{self, MethodRouter},
 };
-use http::{HeaderValue, Method, header};
+use http::{HeaderValue, Method, Uri, header};
 use tokio::sync::Notify;
 
 pub use self::{access::Access, live::Live};
@@ -229,10 +229,7 @@ pub(super) fn router(desk: Arc<Desk>) -> Router {
         router.route(route.path, route.handler.layer(from_fn_with_state(gate, guard)))
     };
     let router = routes().into_iter().fold(Router::new(), add);
-    router
-        .fallback(async || Problem::not_found("there is nothing here").into_response())
-        .layer(from_fn(answer::bound))
-        .with_state(desk)
+    router.fallback(nothing).layer(from_fn(answer::bound)).with_state(desk)
 }
 
 impl Route {
@@ -264,6 +261,12 @@ fn look<H: Handler<T, Arc<Desk>>, T: 'static>(path: &'static str, handler: H) ->
 /// A change that only an operator may make.
 fn change<H: Handler<T, Arc<Desk>>, T: 'static>(path: &'static str, handler: H) -> Route {
     Route::new(Method::POST, path, Need::Role(Role::Operator), routing::post(handler))
+}
+
+/// Who is lost is shown the way, without a word about who they are.
+async fn nothing(State(desk): State<Arc<Desk>>, path: Uri) -> Response {
+    let answer = Problem::not_found("there is nothing here").into_response();
+    if path.path().starts_with("/api/") { answer } else { page::dress(&desk, answer, &path) }
 }
 
 async fn figures(State(desk): State<Arc<Desk>>) -> Response {

@@ -3,7 +3,7 @@
 //! The cookie holds a role, a time, and their HMAC under a token of that role. So nothing is kept about who is logged in, a restart logs
 //! nobody out, and a token that is changed ends every login that was made with it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{Request, State},
@@ -24,6 +24,9 @@ use super::{
 
 const COOKIE: &str = "asc_webhooks_session";
 
+/// How long a wrong token is thought about, so that nobody tries many, or fills the log with them.
+const HESITATION: Duration = Duration::from_millis(500);
+
 /// How long a login lasts: a working day.
 const SECONDS: i64 = 12 * 60 * 60;
 
@@ -41,6 +44,7 @@ pub(super) async fn log_in(State(desk): State<Arc<Desk>>, request: Request) -> R
     let given = fields.one("token").unwrap_or_default();
     let Some(token) = desk.access.token(given.trim().as_bytes()) else {
         tracing::warn!(target: audit::TARGET, { peer.address = peer }, "a login with a wrong token was refused");
+        tokio::time::sleep(HESITATION).await;
         return page::login(&desk, StatusCode::UNAUTHORIZED, &next, Some("That is not a token of this server."));
     };
     let role = token.role.as_str();

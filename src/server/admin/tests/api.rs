@@ -275,3 +275,24 @@ async fn answers_have_the_described_shapes() {
     assert!(fits(&description, &description["components"]["schemas"]["Replayed"], &unknown).is_err(), "the check can fail");
     assert!(fits(&description, &description["components"]["schemas"]["Replayed"], &json!({})).is_err());
 }
+
+#[tokio::test]
+async fn what_axum_refuses_is_said_in_our_words() {
+    let bench = Bench::new();
+    for (route, path) in everything() {
+        let answer = bench.send(request(&Method::DELETE, &path, &[BEARER]).body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, 405, "{path}");
+        assert!(answer.header("allow").contains(route.method.as_str()), "{path}: {}", answer.header("allow"));
+        let kind = if route.face == Face::Api { "application/problem+json" } else { "text/html; charset=utf-8" };
+        assert_eq!(answer.header("content-type"), kind, "{path}");
+        assert!(answer.text.contains("this can only be asked in the ways that `Allow` names"), "{path}: {}", answer.text);
+    }
+    for (path, kind) in [("/nothing", "text/html; charset=utf-8"), ("/api/v1/nothing", "application/problem+json")] {
+        let answer = bench.send(request(&Method::GET, path, &[]).body(Body::empty()).unwrap()).await;
+        assert_eq!((answer.status, answer.header("content-type")), (404, kind), "{path}");
+    }
+    for path in ["/events/%ff", "/api/v1/receipts/%ff"] {
+        let answer = bench.get(path).await;
+        assert_eq!((answer.status, answer.text.contains("the path: expected UTF-8")), (400, true), "{path}: {}", answer.text);
+    }
+}
