@@ -21,7 +21,7 @@ use crate::{
         Attempt, AttemptResult, Content, Dispatch, DispatchId, DispatchState, Receipt, ReceiptId, Source, Summary,
         account::{self, Account},
         history,
-        query::{DispatchRecord, EndpointStats, HandlerStats, Listed, Paused, ReceiptRecord, Stats},
+        query::{DispatchRecord, EndpointStats, HandlerStats, Listed, NewestOfApp, Paused, ReceiptRecord, Stats},
     },
     review::{Journey, Times},
     secret::Secret,
@@ -260,12 +260,19 @@ fn numbers_are_shown_by_endpoint_and_handler() {
             },
         ],
     };
+    let of_app = |app: &str, name: Option<&str>, receipt| NewestOfApp {
+        app: app.to_owned(),
+        name: name.map(str::to_owned),
+        receipt: ReceiptId(receipt),
+        received_at: "2026-11-21T08:30:00Z".parse().unwrap(),
+    };
+    let apps = [of_app("1001", Some("Harbor\u{9b}"), 1_204), of_app("1002", None, 1_180)];
     let paused = Paused { since: "2026-11-21T08:31:00Z".parse().unwrap(), reason: "the channel is being moved".to_owned() };
     let handlers = vec![HandlerStats { paused: Some(paused), ..HandlerStats::idle("bot") }];
     let asleep = Stats { handlers, ..Stats::default() };
-    insta::assert_snapshot!("events_stats_paused", events::stats_words(&asleep, &[]));
-    insta::assert_snapshot!("events_stats", events::stats_words(&stats, &[]));
-    insta::assert_snapshot!("events_stats_empty", events::stats_words(&Stats::default(), &[]));
+    insta::assert_snapshot!("events_stats_paused", events::stats_words(&asleep, &[], &[]));
+    insta::assert_snapshot!("events_stats", events::stats_words(&stats, &apps, &[]));
+    insta::assert_snapshot!("events_stats_empty", events::stats_words(&Stats::default(), &[], &[]));
     let account = |endpoint: &str, missing, failure| Account {
         endpoint: endpoint.to_owned(),
         listed: 1_001,
@@ -279,7 +286,7 @@ fn numbers_are_shown_by_endpoint_and_handler() {
     let at = "2026-11-21T08:35:00Z".parse().unwrap();
     let error = "GET /v1/apps/1/webhooks: App Store Connect refused the key\u{9b}".to_owned();
     let accounts = [account("my-app", 0, None), account("other", 2, Some(account::Failure { at, error }))];
-    insta::assert_snapshot!("events_stats_account", events::stats_words(&stats, &accounts));
+    insta::assert_snapshot!("events_stats_account", events::stats_words(&stats, &[], &accounts));
 }
 
 #[test]

@@ -88,3 +88,8 @@ pub(super) fn telling<E>(newest_first: impl IntoIterator<Item = Result<Bytes, E>
 pub(super) fn app_of(details: &[u8]) -> Option<String> {
     Details::read(details)?.app.map(|app| app.id).filter(|id| !id.is_empty())
 }
+
+/// The name of the app that details tell of.
+pub(super) fn app_name_of(details: &[u8]) -> Option<String> {
+    Details::read(details)?.app?.name
+}

@@ -182,6 +182,19 @@ pub struct EndpointStats {
     pub newest: Option<Timestamp>,
 }
 
+/// The newest receipt that is about an app.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct NewestOfApp {
+    /// Apple's id of the app.
+    pub app: String,
+    /// Its name, if details tell it.
+    pub name: Option<String>,
+    /// The receipt.
+    pub receipt: ReceiptId,
+    /// When it was received.
+    pub received_at: Timestamp,
+}
+
 /// How the dispatches of one handler stand.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct HandlerStats {

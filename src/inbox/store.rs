@@ -10,7 +10,7 @@ use super::{
     Accepted, Arrival, Attempt, Claim, Claimed, Content, DispatchId, Finish, Identity, Owed, ReceiptId, Source,
     account::{Account, Entry, Pass},
     history::{HistoryFilter, HistoryPage},
-    query::{Hour, Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
+    query::{Hour, NewestOfApp, Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
     secrets::{KeptSecret, KeptSecrets, SecretsReader},
 };
 
@@ -77,6 +77,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Every app that a history belongs to: see [`History::app`](super::history::History::app). The one with the newest subject
     /// comes first.
     async fn apps(&self) -> Result<Vec<String>, StoreError>;
+
+    /// The newest receipt of each app, the newest of them first: as far as details have told which app a receipt is about. An app whose
+    /// newest receipt has been removed is not among them.
+    async fn newest_of_apps(&self) -> Result<Vec<NewestOfApp>, StoreError>;
 
     /// Lists receipts, newest first.
     async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError>;

@@ -13,7 +13,7 @@ use super::{
     Accepted, Arrival, Attempt, Claim, Claimed, Content, DispatchId, Finish, Identity, Owed, ReceiptId, Store, StoreError, Unread,
     account::{Account, Entry, Pass},
     history::{HistoryFilter, HistoryPage},
-    query::{Hour, Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
+    query::{Hour, NewestOfApp, Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
     secrets::{KeptSecret, KeptSecrets, SecretsReader},
 };
 
@@ -202,6 +202,10 @@ impl<W: Wrapper> Store for W {
 
     async fn apps(&self) -> Result<Vec<String>, StoreError> {
         self.inner().apps().await
+    }
+
+    async fn newest_of_apps(&self) -> Result<Vec<NewestOfApp>, StoreError> {
+        self.inner().newest_of_apps().await
     }
 
     async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError> {

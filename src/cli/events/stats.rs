@@ -6,11 +6,11 @@ use crate::{
     inbox::{
         Store,
         account::Account,
-        query::{Paused, Stats},
+        query::{NewestOfApp, Paused, Stats},
     },
 };
 
-/// Count what is kept, by endpoint and by handler
+/// Count what is kept, by endpoint and by handler, and tell the newest of each app
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
     #[command(flatten)]
@@ -19,10 +19,11 @@ pub(in crate::cli) struct Arguments {
 
 pub(super) async fn run(store: &dyn Store, arguments: &Arguments) -> Outcome {
     let (stats, accounts) = (store.stats(SystemClock::new().now()).await?, store.accounts().await?);
+    let apps = store.newest_of_apps().await?;
     if arguments.format.json {
-        return Ok(output::json(&Document { stats: &stats, recovery: &accounts })?);
+        return Ok(output::json(&Document { stats: &stats, apps: &apps, recovery: &accounts })?);
     }
-    Ok(output::line(words(&stats, &accounts))?)
+    Ok(output::line(words(&stats, &apps, &accounts))?)
 }
 
 /// The numbers as programs read them.
@@ -30,11 +31,12 @@ pub(super) async fn run(store: &dyn Store, arguments: &Arguments) -> Outcome {
 struct Document<'s> {
     #[serde(flatten)]
     stats: &'s Stats,
+    apps: &'s [NewestOfApp],
     recovery: &'s [Account],
 }
 
 /// The numbers as people read them.
-pub(in crate::cli) fn words(stats: &Stats, accounts: &[Account]) -> String {
+pub(in crate::cli) fn words(stats: &Stats, apps: &[NewestOfApp], accounts: &[Account]) -> String {
     let mut parts = vec![format!(
         "{}, {} unparsed, {} recovered, {} on disk",
         output::count(stats.receipts, "receipt", "receipts"),
@@ -49,6 +51,12 @@ pub(in crate::cli) fn words(stats: &Stats, accounts: &[Account]) -> String {
         .collect();
     if !endpoints.is_empty() {
         parts.push(output::table(&["endpoint", "receipts", "newest (utc)"], endpoints));
+    }
+    if !apps.is_empty() {
+        let named = |of: &NewestOfApp| {
+            vec![of.app.clone(), of.name.clone().unwrap_or_default(), of.receipt.to_string(), output::time(of.received_at)]
+        };
+        parts.push(output::table(&["app", "name", "newest receipt", "newest (utc)"], apps.iter().map(named)));
     }
     let handlers: Vec<Vec<String>> = stats
         .handlers

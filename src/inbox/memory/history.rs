@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use super::{
     super::{
         Content, Receipt, ReceiptId, Summary,
-        history::{History, HistoryFilter, HistoryPage, MOST_STEPS, Step, app_of, telling},
-        query::PageRequest,
+        history::{History, HistoryFilter, HistoryPage, MOST_STEPS, Step, app_name_of, app_of, telling},
+        query::{NewestOfApp, PageRequest},
     },
     state::State,
 };
@@ -43,9 +43,11 @@ impl State {
     }
 
     pub(super) fn note_app(&mut self, receipt: ReceiptId, details: &[u8]) {
+        let Some(app) = app_of(details) else { return };
+        let newest = self.newest_of_apps.entry(app.clone()).or_insert(receipt.0);
+        *newest = receipt.0.max(*newest);
         let key = self.key_of(receipt);
-        let subject = self.subjects.values_mut().find(|subject| Some(&subject.key) == key.as_ref());
-        if let (Some(subject), Some(app)) = (subject, app_of(details)) {
+        if let Some(subject) = self.subjects.values_mut().find(|subject| Some(&subject.key) == key.as_ref()) {
             subject.app = app;
         }
     }
@@ -75,6 +77,17 @@ impl State {
             }
         }
         apps
+    }
+
+    pub(super) fn newest_of_apps(&self) -> Vec<NewestOfApp> {
+        let newest = self.newest_of_apps.iter().filter_map(|(app, id)| {
+            let (receipt, _) = self.receipts.get(id)?;
+            let name = self.details.get(id).and_then(|(details, _)| app_name_of(details));
+            Some(NewestOfApp { app: app.clone(), name, receipt: receipt.id, received_at: receipt.received_at })
+        });
+        let mut newest: Vec<_> = newest.collect();
+        newest.sort_by_key(|newest| Reverse(newest.receipt));
+        newest
     }
 
     fn key_of(&self, receipt: ReceiptId) -> Option<Key> {

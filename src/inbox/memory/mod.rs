@@ -22,7 +22,9 @@ use super::{
     Store, StoreError, Unread,
     account::{Account, Entry, Pass},
     history::{HistoryFilter, HistoryPage},
-    query::{DispatchRecord, Hour, Listed, Page, PageRequest, Paused, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
+    query::{
+        DispatchRecord, Hour, Listed, NewestOfApp, Page, PageRequest, Paused, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats,
+    },
     secrets::{KeptSecret, KeptSecrets, SecretsReader},
 };
 
@@ -102,6 +104,10 @@ impl Store for Memory {
 
     async fn apps(&self) -> Result<Vec<String>, StoreError> {
         Ok(self.state()?.apps())
+    }
+
+    async fn newest_of_apps(&self) -> Result<Vec<NewestOfApp>, StoreError> {
+        Ok(self.state()?.newest_of_apps())
     }
 
     async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError> {

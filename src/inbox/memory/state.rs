@@ -26,6 +26,8 @@ pub(super) struct State {
     pub(super) notes: BTreeMap<(String, String), (String, Timestamp)>,
     /// By the receipt that told of them first.
     pub(super) subjects: BTreeMap<i64, Subject>,
+    /// By app, the newest receipt that is about it.
+    pub(super) newest_of_apps: BTreeMap<String, i64>,
     identities: HashMap<i64, HashSet<[u8; 16]>>,
     newest: BTreeMap<String, Timestamp>,
     pub(super) paused: BTreeMap<String, Paused>,

@@ -10,12 +10,13 @@ use rusqlite::{Connection, OptionalExtension as _, Result, Row, ToSql, params};
 use super::{
     super::{
         Content, ReceiptId, Summary,
-        history::{History, HistoryFilter, HistoryPage, MOST_STEPS, Step, telling},
-        query::PageRequest,
+        history::{History, HistoryFilter, HistoryPage, MOST_STEPS, Step, app_name_of, telling},
+        query::{NewestOfApp, PageRequest},
     },
     column,
     ledger::Ledger,
     reading::count,
+    tally::What,
 };
 
 /// The receipts that belong to subject `?1` of kind `?2` and endpoint `?3`.
@@ -32,9 +33,10 @@ impl Ledger {
         Ok(())
     }
 
-    /// Notes to which app the subject of a receipt belongs.
+    /// Notes to which app a receipt belongs, and with it its subject.
     pub(super) fn note_app(&mut self, receipt: i64, app: &str) -> Result<()> {
         let app = self.name(app)?;
+        self.tally.is_about(app, receipt);
         self.connection
             .prepare_cached(
                 "UPDATE subject SET app = ?2 WHERE app <> ?2 AND (id, kind, endpoint) = \
@@ -97,6 +99,21 @@ pub(super) fn apps(connection: &Connection) -> Result<Vec<String>> {
     apps.sort_unstable_by_key(|found| Reverse(*found));
     let mut name = connection.prepare_cached("SELECT name FROM name WHERE id = ?1")?;
     apps.into_iter().map(|(_, app)| name.query_row([app], |row| row.get(0))).collect()
+}
+
+/// See [`super::super::Store::newest_of_apps`].
+pub(super) fn newest_of_apps(connection: &Connection) -> Result<Vec<NewestOfApp>> {
+    connection
+        .prepare_cached(
+            "SELECT n.name, r.id, r.received_at, d.json FROM tally t JOIN name n ON n.id = t.name JOIN receipt r ON r.id = t.n \
+             LEFT JOIN details d ON d.receipt = r.id WHERE t.what = ?1 ORDER BY r.id DESC",
+        )?
+        .query_map([What::NewestOfApp.code()], |row| {
+            let details: Option<Vec<u8>> = row.get(3)?;
+            let name = details.as_deref().and_then(app_name_of);
+            Ok(NewestOfApp { app: row.get(0)?, name, receipt: ReceiptId(row.get(1)?), received_at: column::time(row, 2)? })
+        })?
+        .collect()
 }
 
 /// A row of the table `subject`.

@@ -50,7 +50,7 @@ use super::{
     Accepted, Arrival, Attempt, Claim, Claimed, Content, DispatchId, Finish, Identity, Owed, ReceiptId, Store, StoreError, Unread,
     account::{Account, Entry, Pass},
     history::{HistoryFilter, HistoryPage, app_of},
-    query::{Hour, Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
+    query::{Hour, NewestOfApp, Page, PageRequest, Purged, ReceiptFilter, ReceiptRecord, Replay, Stats},
     secrets::{KeptSecret, KeptSecrets, SecretsReader},
 };
 
@@ -241,6 +241,10 @@ impl Store for Sqlite {
 
     async fn apps(&self) -> Result<Vec<String>, StoreError> {
         self.readers.read(history::apps).await
+    }
+
+    async fn newest_of_apps(&self) -> Result<Vec<NewestOfApp>, StoreError> {
+        self.readers.read(history::newest_of_apps).await
     }
 
     async fn receipts(&self, filter: &ReceiptFilter, page: PageRequest) -> Result<Page, StoreError> {

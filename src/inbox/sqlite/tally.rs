@@ -24,6 +24,8 @@ pub(super) enum What {
     Newest,
     /// Identities, of the store as a whole.
     Identities,
+    /// Not a count: the newest receipt that is about an app.
+    NewestOfApp,
 }
 
 impl What {
@@ -36,6 +38,7 @@ impl What {
             Self::Recovered => 12,
             Self::Newest => 13,
             Self::Identities => 14,
+            Self::NewestOfApp => 15,
         }
     }
 }
@@ -47,7 +50,7 @@ pub(super) const WHOLE_STORE: i64 = 0;
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     changes: BTreeMap<(i64, i64), i64>,
-    newest: BTreeMap<i64, i64>,
+    newest: BTreeMap<(i64, i64), i64>,
 }
 
 impl Tally {
@@ -64,8 +67,12 @@ impl Tally {
 
     /// Notes when a receipt of an endpoint was received.
     pub(super) fn received(&mut self, endpoint: i64, at: i64) {
-        let newest = self.newest.entry(endpoint).or_insert(at);
-        *newest = at.max(*newest);
+        self.raise(endpoint, What::Newest, at);
+    }
+
+    /// Notes that a receipt is about an app.
+    pub(super) fn is_about(&mut self, app: i64, receipt: i64) {
+        self.raise(app, What::NewestOfApp, receipt);
     }
 
     /// Forgets everything: the transaction is undone.
@@ -85,9 +92,14 @@ impl Tally {
         let mut raise = connection.prepare_cached(
             "INSERT INTO tally (name, what, n) VALUES (?1, ?2, ?3) ON CONFLICT (name, what) DO UPDATE SET n = max(n, excluded.n)",
         )?;
-        for (endpoint, at) in std::mem::take(&mut self.newest) {
-            raise.execute((endpoint, What::Newest.code(), at))?;
+        for ((name, what), newest) in std::mem::take(&mut self.newest) {
+            raise.execute((name, what, newest))?;
         }
         Ok(())
+    }
+
+    fn raise(&mut self, name: i64, what: What, to: i64) {
+        let newest = self.newest.entry((name, what.code())).or_insert(to);
+        *newest = to.max(*newest);
     }
 }

@@ -193,7 +193,9 @@ pub(super) async fn review_times(State(desk): Shared, request: Request) -> Answe
 }
 
 pub(super) async fn stats(State(desk): Shared) -> Answer {
-    answer::json(&desk.store.stats(desk.clock.now()).await?)
+    let mut document = serde_json::to_value(desk.store.stats(desk.clock.now()).await?)?;
+    document["apps"] = serde_json::to_value(desk.store.newest_of_apps().await?)?;
+    answer::json(&document)
 }
 
 pub(super) async fn hours(State(desk): Shared, request: Request) -> Answer {

@@ -7,7 +7,7 @@ use asc_webhooks::{
     inbox::{
         Content, Identity, ReceiptId, Store,
         history::{History, HistoryFilter, HistoryPage, MOST_STEPS},
-        query::PageRequest,
+        query::{NewestOfApp, PageRequest},
     },
 };
 use bytes::Bytes;
@@ -20,6 +20,7 @@ kept_by_every_store! {
     a_subject_is_one_of_its_endpoint_and_kind
     a_very_long_history_is_cut_to_its_newest_steps
     details_say_whose_version_it_is
+    the_newest_of_an_app_is_the_last_that_details_tell_of
     details_that_lack_something_do_not_hide_those_that_tell_all
     what_can_be_read_later_belongs_to_its_history
     a_history_keeps_its_place_until_nothing_of_it_is_left
@@ -123,6 +124,34 @@ async fn details_say_whose_version_it_is(store: Arc<dyn Store>) {
     assert_eq!(subjects(&page(&*store, Some("200"), None, 9).await), ["9.0", "1.0"]);
     keep(1, "no details").await;
     assert_eq!(subjects(&page(&*store, Some("200"), None, 9).await), ["9.0", "1.0"], "what is known stays known");
+}
+
+async fn the_newest_of_an_app_is_the_last_that_details_tell_of(store: Arc<dyn Store>) {
+    for (number, subject) in ["1.0", "9.0", "1.0", "1.1", "2.0"].into_iter().enumerate() {
+        let received_at = 100 * i64::try_from(number + 1).unwrap();
+        accept(&*store, &Letter { received_at, ..about(subject, number) }).await;
+    }
+    let newest = async || {
+        let newest = store.newest_of_apps().await.unwrap();
+        let shown = |of: NewestOfApp| format!("{} {:?} {} {}", of.app, of.name, of.receipt, of.received_at.as_second());
+        newest.into_iter().map(shown).collect::<Vec<_>>()
+    };
+    assert_eq!(newest().await, [""; 0]);
+    // Details come in any order, and more than once.
+    for (id, details) in [
+        (3, r#"{"app":{"id":"100","name":"Harbor"}}"#),
+        (2, r#"{"app":{"id":"200"}}"#),
+        (1, r#"{"app":{"id":"100","name":"Harbour"}}"#),
+        (3, r#"{"app":{"id":"100","name":"Harbor"}}"#),
+        (4, r#"{"app":{"id":""}}"#),
+        (5, "no details"),
+    ] {
+        assert!(store.keep_details(ReceiptId(id), details.into(), Vec::new()).await.unwrap());
+    }
+    let [of_harbor, of_other] = ["100 Some(\"Harbor\") 3 300", "200 None 2 200"];
+    assert_eq!(newest().await, [of_harbor, of_other]);
+    assert_eq!(store.purge(at(250), 9).await.unwrap().receipts, 2);
+    assert_eq!(newest().await, [of_harbor], "what has been removed is not shown");
 }
 
 async fn details_that_lack_something_do_not_hide_those_that_tell_all(store: Arc<dyn Store>) {

@@ -16,7 +16,7 @@ use crate::{
     handler::message::clean,
     inbox::{
         account::Account,
-        query::{PageRequest, ReceiptFilter, Stats},
+        query::{NewestOfApp, PageRequest, ReceiptFilter, Stats},
     },
     server::{admin::Desk, refusals::Failing},
 };
@@ -26,6 +26,9 @@ const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
 
 /// How many of the latest events are shown.
 const LATEST: usize = 8;
+
+/// How many apps are shown: those that were heard of last.
+const MOST_APPS: usize = 20;
 
 /// Something that is not well.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -45,12 +48,28 @@ struct EndpointRow {
     is_known: bool,
 }
 
+#[derive(Debug, Serialize)]
+struct AppRow {
+    id: String,
+    name: String,
+    receipt: i64,
+    newest: Moment,
+}
+
+impl AppRow {
+    fn of(desk: &Desk, NewestOfApp { app, name, receipt, received_at }: NewestOfApp) -> Self {
+        let name = clean(name.as_deref().unwrap_or(&app));
+        Self { id: app, name, receipt: receipt.0, newest: Moment::of(desk, received_at) }
+    }
+}
+
 pub(in super::super) async fn overview(State(desk): Shared, request: Request) -> Answer {
     let now = desk.clock.now();
     let stats = desk.store.stats(now).await?;
     let accounts = desk.store.accounts().await?;
     let hours = desk.store.hours(chart::since(now)).await?;
     let latest = desk.store.receipts(&ReceiptFilter::default(), PageRequest { before: None, limit: LATEST }).await?;
+    let apps = desk.store.newest_of_apps().await?;
     let known = desk.known.load_full();
     let sum = |of: fn(&crate::inbox::query::HandlerStats) -> u64| grouped(stats.handlers.iter().map(of).sum());
     render(
@@ -67,6 +86,8 @@ pub(in super::super) async fn overview(State(desk): Shared, request: Request) ->
             "oldest": oldest_open(&stats).map(|time| span(now.duration_since(time))),
             "chart": Chart::draw(&hours, now, &known.voice.time_zone),
             "endpoints": endpoints(&desk, &stats),
+            "more_apps": apps.len().saturating_sub(MOST_APPS),
+            "apps": apps.into_iter().take(MOST_APPS).map(|newest| AppRow::of(&desk, newest)).collect::<Vec<_>>(),
             "handlers": Tally::all(&desk, &stats),
             "latest": latest.items.iter().map(|listed| Row::of(&desk, listed)).collect::<Vec<_>>(),
         }),

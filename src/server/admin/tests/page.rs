@@ -31,6 +31,8 @@ async fn what_each_view_says() {
         .keep(&sample::of(&EventKind::BuildUploadStateUpdated).id("b").state("COMPLETE").time(NOW.parse().unwrap()), &["ci"])
         .await;
     bench.keep_bytes(Bytes::from_static(b"no event"), &[]).await;
+    let details = r#"{"app":{"id":"1001","name":"Harbor"}}"#;
+    assert!(bench.store.keep_details(ReceiptId(2), details.into(), Vec::new()).await.unwrap());
     bench.finish("ci", dead("the build is gone")).await;
     bench.clock.advance(Duration::from_mins(5));
     bench.store.pause("chat", "the channel is being moved", bench.clock.now()).await.unwrap();
