@@ -135,6 +135,11 @@ impl Client {
         self.pace.left()
     }
 
+    /// How long Apple has everybody wait who would ask now: it said that there were too many requests, or that few are left.
+    pub fn wait(&self) -> Option<Duration> {
+        self.pace.wait()
+    }
+
     /// Waits until nobody has asked anything for an interval: for work that is in no hurry, and leaves the burst to those who are.
     pub async fn lull(&self) {
         self.pace.lull().await;

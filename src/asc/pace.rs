@@ -115,6 +115,15 @@ impl Pace {
         self.state().left
     }
 
+    /// How long until a turn can be had, if Apple is the reason: it said that there were too many requests, or that few are left.
+    pub(super) fn wait(&self) -> Option<Duration> {
+        let (now, state) = (Instant::now(), self.state());
+        let is_slow = state.left.is_some_and(|left| left.stretched(self.interval) > self.interval);
+        let due = state.due.filter(|_| is_slow).and_then(|due| due.checked_sub(self.allowance));
+        let start = state.held_until.max(due)?;
+        Some(start.saturating_duration_since(now)).filter(|wait| !wait.is_zero())
+    }
+
     /// Lets nobody ask for a while.
     pub(super) fn hold(&self, wait: Duration) {
         let end = Instant::now() + wait;
@@ -224,6 +233,8 @@ mod tests {
             let pace = Pace::new(Duration::from_secs(1), 1);
             pace.note(RateLimit { limit: 3_500, remaining });
             assert_eq!(turns(&pace, 3).await, [0, seconds * 1_000, seconds * 2_000], "{remaining} left");
+            let wait = (seconds > 1).then(|| Duration::from_millis(u64::try_from(seconds * 1_000).unwrap()));
+            assert_eq!(pace.wait(), wait, "our own pace is no wait that Apple asks for");
         }
     }
 
@@ -242,7 +253,9 @@ mod tests {
         };
         let (waited, ()) = tokio::join!(waiting, refused);
         assert!(waited >= Duration::from_millis(30_500), "{waited:?}");
+        assert_eq!(pace.wait(), None);
         pace.hold(Duration::from_secs(1));
+        assert_eq!(pace.wait(), Some(Duration::from_secs(1)));
         assert!(turns(&pace, 1).await[0] >= 1_000);
     }
 }

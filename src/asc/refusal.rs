@@ -42,6 +42,7 @@ impl Refusal {
         let hint = match self.status {
             ..500 if matches!(self.said, Said::Page { .. }) => BEHIND_A_PROXY,
             300..=399 => "redirects are not followed, because the token must go nowhere else; check the address of the API",
+            400 => "asc-webhooks asked in a way that Apple does not take: look for a newer version, or report it with this line",
             401 => return Some(self.hint_about_the_token()),
             403 if code.starts_with("FORBIDDEN.REQUIRED_AGREEMENTS") => {
                 "the Account Holder must accept an agreement in App Store Connect, under Business"
@@ -58,14 +59,22 @@ impl Refusal {
             },
             410 => "Apple has taken this part of its API away; look for a newer version of asc-webhooks",
             422 => "Apple understood the request and cannot do it as things are; the sentence above is all it says",
-            429 => {
-                "the requests of this key for the hour are used up, and other tools with the same key count too: try later, or make a \
-                 key for this program alone"
-            }
+            429 => return Some(self.hint_about_the_pace()),
             500.. => "the trouble is on Apple's side: see https://developer.apple.com/system-status/ and try later",
             _ => return None,
         };
         Some(hint.to_owned())
+    }
+
+    fn hint_about_the_pace(&self) -> String {
+        let later = self.retry_after.map_or_else(
+            || "try later".to_owned(),
+            |wait| format!("try again in {}", humantime::format_duration(Duration::from_secs(wait.as_secs()))),
+        );
+        format!(
+            "the requests of this key for the hour are used up, and other tools with the same key count too: {later}, or make a key for \
+             this program alone"
+        )
     }
 
     fn hint_about_the_token(&self) -> String {

@@ -62,7 +62,7 @@ impl<T: Clone> Remembered<T> {
     }
 
     /// The last answer, or a new one. Whoever comes while somebody asks waits for the same answer.
-    async fn or_ask(&self, ask: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    async fn or_ask(&self, client: &Client, ask: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
         let asked = tokio::time::timeout(PATIENCE, async {
             let mut last = self.0.lock().await;
             if let Some((at, answer)) = &*last
@@ -70,11 +70,14 @@ impl<T: Clone> Remembered<T> {
             {
                 return answer.clone();
             }
-            let answer = tokio::time::timeout(PATIENCE, ask).await.unwrap_or_else(|_| Err(silent()));
+            let answer = match too_long(client) {
+                Some(trouble) => Err(trouble),
+                None => tokio::time::timeout(PATIENCE, ask).await.unwrap_or_else(|_| Err(unanswered(client))),
+            };
             *last = Some((Instant::now(), answer.clone()));
             answer
         });
-        asked.await.unwrap_or_else(|_| Err(silent()))
+        asked.await.unwrap_or_else(|_| Err(unanswered(client)))
     }
 
     async fn forget(&self) {
@@ -112,7 +115,7 @@ impl AppleSide {
     }
 
     async fn list(&self) -> Result<Deliveries, Trouble> {
-        let registrations = self.registrations.or_ask(self.look()).await?;
+        let registrations = self.registrations.or_ask(&self.client, self.look()).await?;
         let since = self.clock.now().checked_sub(LOOKBACK).unwrap_or_default();
         let mut found: Vec<(&Registered, Delivery)> = Vec::new();
         for webhook in registrations.webhooks.iter().filter(|webhook| webhook.endpoint.is_some()) {
@@ -154,28 +157,32 @@ impl AppleSide {
 #[async_trait]
 impl Apple for AppleSide {
     async fn registrations(&self) -> Result<Registrations, Trouble> {
-        self.registrations.or_ask(self.look()).await
+        self.registrations.or_ask(&self.client, self.look()).await
     }
 
     async fn deliveries(&self) -> Result<Deliveries, Trouble> {
-        self.deliveries.or_ask(self.list()).await
+        self.deliveries.or_ask(&self.client, self.list()).await
     }
 
     async fn ping(&self, webhook: &str) -> Result<(), Trouble> {
-        let done = within_patience(async { self.client.ping(webhook).await.map(drop) }).await;
+        let done = within_patience(&self.client, async { self.client.ping(webhook).await.map(drop) }).await;
         self.deliveries.forget().await;
         done
     }
 
     async fn redeliver(&self, delivery: &str) -> Result<(), Trouble> {
-        let done = within_patience(async { self.client.redeliver(delivery).await.map(drop) }).await;
+        let done = within_patience(&self.client, async { self.client.redeliver(delivery).await.map(drop) }).await;
         self.deliveries.forget().await;
         done
     }
 }
 
-async fn within_patience(order: impl Future<Output = Result<(), Error>>) -> Result<(), Trouble> {
-    let unknown = |_| Trouble { hint: Some("it may have been done all the same; look at the deliveries".to_owned()), ..silent() };
+async fn within_patience(client: &Client, order: impl Future<Output = Result<(), Error>>) -> Result<(), Trouble> {
+    if let Some(trouble) = too_long(client) {
+        return Err(trouble);
+    }
+    let hint = || Some("it may have been done all the same; look at the deliveries".to_owned());
+    let unknown = |_| Trouble { hint: hint(), ..unanswered(client) };
     Ok(tokio::time::timeout(PATIENCE, order).await.map_err(unknown)??)
 }
 
@@ -248,6 +255,23 @@ impl From<Error> for Trouble {
 
 fn ours(error: impl std::fmt::Display) -> Trouble {
     Trouble { kind: TroubleKind::Ours, words: error.to_string(), hint: Some("the log may say more".to_owned()) }
+}
+
+/// What to say at once to somebody who would wait in vain.
+fn too_long(client: &Client) -> Option<Trouble> {
+    client.wait().filter(|wait| *wait > PATIENCE).map(asked_to_wait)
+}
+
+/// What to say to somebody who has waited in vain: is Apple silent, or did it ask us to wait?
+fn unanswered(client: &Client) -> Trouble {
+    client.wait().map_or_else(silent, asked_to_wait)
+}
+
+fn asked_to_wait(wait: Duration) -> Trouble {
+    let wait = humantime::format_duration(Duration::from_secs(wait.as_secs() + 1));
+    let words = format!("App Store Connect asks to wait: the next request with this key can be made in {wait}");
+    let hint = "other tools with the same key count too; a key for this program alone would help".to_owned();
+    Trouble { kind: TroubleKind::RateLimited, words, hint: Some(hint) }
 }
 
 fn silent() -> Trouble {

@@ -3,6 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use tokio::net::TcpListener;
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
 use super::*;
 use crate::{
@@ -120,6 +121,31 @@ async fn each_trouble_is_called_what_it_is() {
     let refused = stranger.registrations().await.unwrap_err();
     assert_eq!(refused.kind, TroubleKind::Refused, "{refused:?}");
     assert!(refused.hint.is_some());
+}
+
+#[tokio::test]
+async fn whoever_would_have_to_wait_for_long_is_told_for_how_long() {
+    let scene = Scene::new().await;
+    let busy = MockServer::start().await;
+    let too_many = ResponseTemplate::new(429).insert_header("retry-after", "42");
+    Mock::given(any()).respond_with(too_many).mount(&busy).await;
+    let side = side(&loaded(&format!("{}/", busy.uri()), scene.apple.team_key()));
+    let first = async {
+        while side.client.wait().is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // From here on nothing is waited for but the time.
+        tokio::time::pause();
+        tokio::time::sleep(PATIENCE * 2).await;
+    };
+    let (waited, ()) = tokio::join!(side.deliveries(), first);
+    let at_once = side.ping("00000000-0000-0000-0000-000000000000").await;
+    for trouble in [waited.unwrap_err(), at_once.unwrap_err()] {
+        assert_eq!(trouble.kind, TroubleKind::RateLimited, "{trouble:?}");
+        assert!(trouble.words.contains("asks to wait: the next request with this key can be made in "), "{trouble:?}");
+        assert!(trouble.hint.is_some_and(|hint| hint.contains("the same key")));
+    }
+    assert_eq!(busy.received_requests().await.unwrap().len(), 1, "whoever was asked to wait was not asked again");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,9 +1,12 @@
 //! What the person reads: one snapshot for each way in which App Store Connect, or something in its place, says no.
 
+use std::collections::BTreeSet;
+
 use asc_webhooks::asc::{Error, LARGEST_ANSWER};
 use wiremock::ResponseTemplate;
 
 use super::{client, client_with, json, server, settings, told};
+use crate::support::schema::Schema;
 
 async fn error_of(answer: ResponseTemplate) -> Error {
     client(&server(answer).await).webhook("w-1").await.unwrap_err()
@@ -20,6 +23,20 @@ fn apple(status: u16, code: &str, title: &str, detail: &str) -> ResponseTemplate
     let error =
         serde_json::json!({ "id": "5c5b1a4f", "status": status.to_string(), "code": code, "title": title, "detail": detail });
     json(status, serde_json::json!({ "errors": [error] }).to_string())
+}
+
+#[tokio::test]
+async fn every_refusal_that_apple_documents_says_what_to_do() {
+    let documented = [Schema::of_apple().refusals(), Schema::of_lookups().refusals()];
+    assert_eq!(documented[0], BTreeSet::from([400, 401, 403, 404, 409, 422, 429]));
+    assert!(documented[1].is_subset(&documented[0]));
+    // Those in prose besides: not acceptable, gone, and trouble at Apple's side.
+    for status in documented[0].iter().copied().chain([406, 410, 500, 503]) {
+        let error = error_of(apple(status, "A_CODE", "A title", "What went wrong.")).await;
+        assert_eq!(error.status(), Some(status));
+        assert!(error.to_string().ends_with(&format!("answered {status} A_CODE: What went wrong")), "{error}");
+        assert!(error.hint().is_some_and(|hint| hint.len() > 20), "{status}: {error}");
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@
 //! stricter than OpenAPI in one way: a property or parameter that is not declared is a problem, because an invention of ours would show
 //! up as just that.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use url::Url;
 
@@ -71,6 +73,13 @@ impl Schema {
         paths
             .flat_map(|(path, methods)| methods.as_object().into_iter().flatten().map(move |(m, _)| format!("{m} {path}")))
             .collect()
+    }
+
+    /// Every status with which an operation may say no.
+    pub(crate) fn refusals(&self) -> BTreeSet<u16> {
+        let methods = self.0["paths"].as_object().into_iter().flatten().filter_map(|(_, methods)| methods.as_object()).flatten();
+        let statuses = methods.filter_map(|(_, operation)| operation["answers"].as_object()).flatten();
+        statuses.filter_map(|(status, _)| status.parse().ok()).filter(|status| *status >= 400).collect()
     }
 
     /// The operation that a request is, as [`operations`](Self::operations) lists it.
