@@ -1,7 +1,7 @@
 //! The one place where the parts meet: configuration and registry become a running program.
 //!
 //! [`App::run`] is the whole program: it listens, works, tidies, and stops in order. A program that has an axum application of its own
-//! takes [`App::router`] and [`App::work`] instead.
+//! takes [`App::ready`], [`App::router`] and [`App::work`] instead.
 
 mod apple;
 mod assembly;
@@ -140,7 +140,8 @@ impl App {
 
     /// The public routes: the endpoints and the health checks, to be nested or merged into an axum application of one's own.
     ///
-    /// What only a listener can do (deadlines for heads and idle connections, the connection cap) is then up to that application.
+    /// They are served once [`App::ready`] has returned. What only a listener can do (deadlines for heads and idle connections, the
+    /// connection cap) is then up to that application.
     pub fn router(&self) -> Router {
         server::router(Arc::clone(&self.receiver))
     }
@@ -173,6 +174,19 @@ impl App {
     /// The handle on the program's end.
     pub fn shutdown(&self) -> &Shutdown {
         &self.shutdown
+    }
+
+    /// Learns what must be known before the first request is answered: the managed secrets, and what was refused before.
+    ///
+    /// [`App::start`] sees to it. Whoever serves [`App::router`] calls it first: until then, what Apple signs with a managed secret is
+    /// refused.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or its secrets were sealed with another key.
+    pub async fn ready(&self) -> Result<(), AppError> {
+        self.keeper.look().await?;
+        self.receiver.recall().await?;
+        Ok(())
     }
 
     /// Starts handling what is kept, and looking after managed secrets, until the end is asked for.
@@ -210,9 +224,7 @@ impl App {
     /// When an address cannot be listened on.
     pub async fn start(&self) -> Result<Vec<Running>, AppError> {
         let config = self.config.load_full();
-        // Nobody is let in before it is known what Apple signs with.
-        self.keeper.look().await?;
-        self.receiver.recall().await?;
+        self.ready().await?;
         let mut running = self.listen(&config).await?;
         running.extend(self.work());
         Ok(running)
@@ -368,7 +380,7 @@ pub enum AppError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// An address cannot be listened on.
-    #[error("cannot listen on `{address}` ({name}): {source}")]
+    #[error("cannot listen on `{address}` ({name})")]
     Listen {
         /// Which listener.
         name: &'static str,

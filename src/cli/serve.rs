@@ -162,7 +162,12 @@ fn on_one_line(problem: &Problem) -> String {
 pub(super) fn failure(error: AppError) -> Failure {
     match error {
         AppError::Config(problems) => problems.into(),
-        error @ (AppError::Store(_) | AppError::Listen { .. }) => Failure::unreachable(error),
+        AppError::Listen { name, ref source, .. } => {
+            let is_taken = source.kind() == io::ErrorKind::AddrInUse;
+            let hint = format!("another program listens there; give the {name} listener another address");
+            Failure::unreachable(error).hint(is_taken.then_some(hint))
+        }
+        error @ AppError::Store(_) => Failure::unreachable(error),
         AppError::Vault(error @ VaultError::Sealed { .. }) => {
             let hint = "give it the key they were sealed with; if that is lost, `src/docs/operations.md` says how to start anew";
             Failure::from(error).hint(hint.to_owned())

@@ -16,6 +16,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let loaded = load(&Sources::of_process(std::env::args_os().nth(1).map(PathBuf::from)))?;
     let app = App::new(&loaded, &Registry::builtin()).await?;
 
+    // Before Apple is let in, it must be known what Apple signs with.
+    app.ready().await?;
+
     // From here on, events that are kept are handed to the configured handlers.
     app.work();
 

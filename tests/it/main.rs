@@ -11,6 +11,7 @@ mod cli;
 mod commands;
 mod dispatch;
 mod docs;
+mod embedding;
 mod enrichment;
 mod program;
 mod receive;
