@@ -13,6 +13,7 @@ use url::Url;
 use super::{
     Format, Setup,
     failure::{Failure, Outcome},
+    given::address,
     output,
 };
 use crate::http_client::{Outgoing, Reach};
@@ -24,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// What to ask, instead of `/readyz` at the configured address
-    #[arg(long)]
+    #[arg(long, value_parser = address)]
     url: Option<Url>,
     #[command(flatten)]
     format: Format,

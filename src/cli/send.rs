@@ -14,6 +14,7 @@ use url::Url;
 use super::{
     Format, Setup,
     failure::{Failure, Outcome},
+    given::address,
     given_secret::GivenSecret,
     healthcheck, output, registered,
 };
@@ -61,7 +62,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     id: Option<String>,
     /// Where to send it
-    #[arg(long)]
+    #[arg(long, value_parser = address)]
     url: Option<Url>,
     /// The endpoint of the configuration to send to. Otherwise the first
     #[arg(long, value_name = "NAME")]

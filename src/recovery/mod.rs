@@ -233,9 +233,13 @@ impl RecoveryError {
             Self::Asked(error) => error.hint(),
             Self::Store(_) => None,
             Self::NoWebhook { .. } => Some(
-                "`webhooks list` shows what the app has; check `server.public_url`, and the endpoint's `path` and `app_id`"
+                "`webhooks plan` shows what differs, and `webhooks apply` registers it; check `server.public_url`, and the endpoint's \
+                 `path` and `app_id`"
                     .to_owned(),
             ),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

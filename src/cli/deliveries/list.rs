@@ -6,7 +6,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    super::{Format, Outcome, Setup, moment::moment, open_if_here, output},
+    super::{
+        Format, Outcome, Setup,
+        given::{duration, moment},
+        open_if_here, output,
+    },
     follow,
     which::{Meant, Which, deliveries},
 };
@@ -43,7 +47,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, conflicts_with_all = ["until", "limit"])]
     follow: bool,
     /// How often to ask, with `--follow`
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "30s", requires = "follow")]
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s", requires = "follow")]
     pub(super) every: Duration,
     /// How many at most; a few more if they were made in the same instant
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]

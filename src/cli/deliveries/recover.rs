@@ -12,7 +12,7 @@ use super::super::{
     Format, Outcome, Setup,
     events::account_table,
     failure::{Failure, asked},
-    moment::moment,
+    given::moment,
     output,
 };
 use crate::{

@@ -11,7 +11,7 @@ use super::{
         Format, Outcome, Setup,
         change::Rehearsal,
         failure::{Failure, asked},
-        moment::moment,
+        given::moment,
         open_if_here, output,
         progress::Progress,
     },

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    super::{failure::Failure, moment::moment, send},
+    super::{failure::Failure, given::moment, send},
     names,
 };
 use crate::{

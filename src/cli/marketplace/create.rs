@@ -3,7 +3,9 @@
 use url::Url;
 
 use super::{
-    super::{Format, Outcome, Setup, change::Rehearsal, failure::Failure, given_secret::GivenSecret, output, registered},
+    super::{
+        Format, Outcome, Setup, change::Rehearsal, failure::Failure, given::address, given_secret::GivenSecret, output, registered,
+    },
     words,
 };
 use crate::{asc::Client, config::Config};
@@ -19,7 +21,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "NAME", required_unless_present = "url")]
     endpoint: Option<String>,
     /// Where it is to post to
-    #[arg(long)]
+    #[arg(long, value_parser = address)]
     url: Option<Url>,
     #[command(flatten)]
     secret: GivenSecret,

@@ -6,7 +6,7 @@ use super::{
     super::{Format, failure::Outcome, output},
     remote::{Delivery, Place, Step},
 };
-use crate::sandbox::Scenario;
+use crate::sandbox::{MARKETPLACE, Scenario};
 
 /// Take an app through a scenario, from where it stands to its end, and notify its webhooks of each step
 #[derive(Debug, clap::Args)]
@@ -74,7 +74,9 @@ pub(in crate::cli) fn account(steps: &[Step]) -> String {
     let events = output::count(steps.len() as u64, "event", "events");
     if words.is_empty() {
         return format!(
-            "{events}, and nobody was told: register a webhook for the app first, on the sandbox's page or over its API"
+            "{events}, and nobody was told: register a webhook for the app first, on the sandbox's page or over its API; what is about \
+             packages goes to the webhooks of the marketplace's app, {}",
+            MARKETPLACE.id
         );
     }
     format!("{events}, {}: {}", output::count(deliveries().count() as u64, "delivery", "deliveries"), words.join(", "))

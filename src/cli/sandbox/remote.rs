@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use url::{Url, form_urlencoded};
 
-use super::super::failure::Failure;
+use super::super::{failure::Failure, given::address};
 use crate::http_client::{HttpClient, Outgoing, Reach};
 
 /// How long an answer may take. A step waits for every receiver, one after another.
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Place {
     /// Where the sandbox is
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8089")]
+    #[arg(long, value_name = "URL", value_parser = address, default_value = "http://127.0.0.1:8089")]
     url: Url,
 }
 

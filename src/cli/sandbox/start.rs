@@ -143,7 +143,7 @@ A local App Store Connect is running. All that is in it, but for its key, ends w
   issuer id    {issuer_id}
   private key  {file}, which only you can read
 
-To ask it instead of Apple, put this into a configuration:
+To ask it instead of Apple, put the `[asc]` block on standard output into a configuration:
 ",
         apps = apps.join(", "),
         key_id = team.id,

@@ -46,7 +46,14 @@ pub(super) async fn run(config: &Config, client: &Client, arguments: &Arguments)
     let vault = plan::managed(config)?;
     let mut plan = plan::make(config, client, vault.as_ref(), &arguments.app).await?;
     if arguments.dry_run {
-        return plan::show(&plan, arguments.format);
+        plan::show(&plan, arguments.format)?;
+        let is_done = !plan.steps.is_empty() || (arguments.prune && !plan.surplus.is_empty());
+        output::talk(if is_done {
+            "nothing was changed: without `--dry-run`, Apple's side is made so; what is surplus is deleted with `--prune` only"
+        } else {
+            "nothing was changed, and without `--dry-run` nothing would be"
+        });
+        return Ok(());
     }
     if arguments.prune && !plan.surplus.is_empty() {
         let surplus = output::count(plan.surplus.len() as u64, "webhook", "webhooks");

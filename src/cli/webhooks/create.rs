@@ -3,7 +3,9 @@
 use url::Url;
 
 use super::{
-    super::{Format, Outcome, Setup, change::Rehearsal, failure::Failure, given_secret::GivenSecret, output, registered},
+    super::{
+        Format, Outcome, Setup, change::Rehearsal, failure::Failure, given::address, given_secret::GivenSecret, output, registered,
+    },
     every_kind, kinds, words,
 };
 use crate::{
@@ -33,7 +35,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long)]
     name: Option<String>,
     /// Where it is to post to
-    #[arg(long)]
+    #[arg(long, value_parser = address)]
     url: Option<Url>,
     /// The events it is to be sent, with commas: kinds as `send` takes them, families, or `all`. Otherwise those of the endpoint, or all
     #[arg(long, value_name = "EVENTS", value_delimiter = ',')]

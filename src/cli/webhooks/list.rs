@@ -27,7 +27,10 @@ pub(super) async fn run(config: &Config, client: &Client, arguments: &Arguments)
         return Ok(output::json(&json!({ "items": webhooks, "next": null }))?);
     }
     if webhooks.is_empty() {
-        output::talk("Apple has no webhook for that");
+        match &arguments.app {
+            Some(app) => output::talk(format_args!("Apple has no webhook for the app {app}")),
+            None => output::talk("Apple has no webhook for any app of the configuration; `webhooks plan` shows what is missing"),
+        }
         return Ok(());
     }
     output::line(table(&webhooks, config))?;

@@ -8,6 +8,7 @@ use super::{
     super::{
         Format, Outcome,
         failure::{Failure, asked},
+        given::duration,
         output, registered, vault,
     },
     apply::not_accepted,
@@ -30,7 +31,7 @@ pub(in crate::cli) struct Arguments {
     /// The name of the endpoint
     name: String,
     /// How long the old secret is still accepted once the new one was seen
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
     grace: Duration,
     /// Change nothing: say what would be done
     #[arg(long)]
@@ -49,11 +50,13 @@ pub(super) async fn run(config: &Config, client: &Client, arguments: &Arguments)
     let rotation = Rotation { config, client, vault: &vault, store: &*store };
     if arguments.dry_run {
         let outlook = rotation.outlook(endpoint).await.map_err(failure)?;
-        return if arguments.format.json {
-            Ok(output::json(&outlook)?)
+        if arguments.format.json {
+            output::json(&outlook)?;
         } else {
-            Ok(output::line(steps(&outlook, arguments.grace))?)
-        };
+            output::line(steps(&outlook, arguments.grace))?;
+        }
+        output::talk("nothing was changed: without `--dry-run`, these steps are done");
+        return Ok(());
     }
     let mut done = Vec::new();
     let mut tell = |progress: Progress| {

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::{
-    super::{Format, Outcome, Setup, change::Rehearsal, failure::Failure, given_secret::GivenSecret, output},
+    super::{Format, Outcome, Setup, change::Rehearsal, failure::Failure, given::address, given_secret::GivenSecret, output},
     kinds, words,
 };
 use crate::{
@@ -28,7 +28,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long)]
     name: Option<String>,
     /// Where it is to post to from now on
-    #[arg(long)]
+    #[arg(long, value_parser = address)]
     url: Option<Url>,
     /// The events it is to be sent from now on, with commas: kinds as `send` takes them, families, or `all`
     #[arg(long, value_name = "EVENTS", value_delimiter = ',')]

@@ -210,7 +210,7 @@ async fn only_webhooks_that_post_here_are_asked_about() {
     let known = Scene::with("[server]\npublic_url = 'http://127.0.0.1:1/hooks'").await;
     let error = known.try_to_recover().await.unwrap_err();
     assert_eq!(error.to_string(), format!("the app `{HARBOR}` has no webhook that posts to `http://127.0.0.1:1/hooks/app`"));
-    assert!(error.hint().unwrap().contains("`webhooks list`"));
+    assert!(error.hint().unwrap().contains("`webhooks apply` registers it"));
     register(&known.sandbox, "http://127.0.0.1:1/hooks/app");
     known.missed(3).await;
     assert_eq!(known.recover().await.deliveries, 3);
