@@ -174,7 +174,7 @@ impl Ending {
             Self::Kept { receipt, took } => {
                 let secret = receipt.secret.as_deref().unwrap_or_default();
                 format!(
-                    "the ping came in after {:.1} s and is kept as receipt {}; the secret `{secret}` matched",
+                    "the ping came in after {:.3} s and is kept as receipt {}; the secret `{secret}` matched",
                     took.as_secs_f64(),
                     receipt.id
                 )
@@ -200,7 +200,8 @@ impl Ending {
     }
 
     /// What to do about it.
-    pub(super) fn hint(&self, webhook: &Webhook) -> Option<String> {
+    pub(super) fn hint(&self, webhook: &Webhook, endpoint: Option<&Endpoint>) -> Option<String> {
+        let managed = endpoint.filter(|endpoint| endpoint.managed_secrets);
         let hint = match self {
             Self::Taken { because: Unseen::NotKept, .. } => {
                 "something else answers at the webhook's address: another server, or one with another store"
@@ -211,11 +212,14 @@ impl Ending {
                     "Apple must be able to connect: check that the server runs, and the address, its DNS name, certificate and firewall"
                 }
                 Some(401) => {
-                    return Some(format!(
-                        "Apple signs with a secret that the server does not know: write it into the endpoint's `secrets`, or give Apple \
-                         another with `webhooks update {} --secret-file FILE`",
-                        webhook.id
-                    ));
+                    let give = match managed {
+                        Some(endpoint) => format!("`asc-webhooks webhooks rotate-secret {}` gives Apple a new one", endpoint.name),
+                        None => format!(
+                            "write it into the endpoint's `secrets`, or give Apple another with `webhooks update {} --secret-file FILE`",
+                            webhook.id
+                        ),
+                    };
+                    return Some(format!("Apple signs with a secret that the server does not know: {give}"));
                 }
                 Some(404) => {
                     "the server that answers has no endpoint at the webhook's path: compare `webhooks show` and the configuration"
@@ -236,7 +240,7 @@ impl Ending {
     }
 
     /// The same for programs.
-    pub(super) fn document(&self, webhook: &Webhook) -> Value {
+    pub(super) fn document(&self, webhook: &Webhook, endpoint: Option<&Endpoint>) -> Value {
         let (ending, delivery) = match self {
             Self::Kept { .. } => ("kept", None),
             Self::Taken { delivery, .. } => ("taken", Some(delivery)),
@@ -256,7 +260,7 @@ impl Ending {
                 "id": delivery.id, "state": delivery.state, "status": delivery.answered_status, "error": delivery.error,
             })),
             "message": self.words(),
-            "hint": self.hint(webhook),
+            "hint": self.hint(webhook, endpoint),
         })
     }
 }

@@ -86,7 +86,9 @@ pub(super) fn secret_of(endpoint: &Endpoint) -> Result<Secret, Failure> {
 pub(super) async fn webhook(config: &Config, client: &Client, name: &str) -> Result<Webhook, Failure> {
     let endpoint = endpoint(config, name)?;
     let of_app = client.webhooks(app_of(endpoint)?).map_err(asked)?.all().await.map_err(asked)?;
-    of_app.into_iter().find(|webhook| posts_to(webhook, config, endpoint)).ok_or_else(|| {
+    // Of several, one that works.
+    let here = of_app.into_iter().filter(|webhook| posts_to(webhook, config, endpoint));
+    here.min_by_key(|webhook| webhook.enabled != Some(true)).ok_or_else(|| {
         Failure::not_found(format!("Apple has no webhook that posts to the endpoint `{name}`"))
             .hint(format!("`asc-webhooks webhooks list` shows what there is; {} makes it", making(endpoint)))
     })

@@ -18,7 +18,6 @@ use crate::{
 #[derive(Clone, Copy)]
 pub(super) struct Ours<'c> {
     pub(super) config: &'c Config,
-    pub(super) public_url: &'c Url,
     pub(super) unproven: &'c Unproven,
 }
 
@@ -26,33 +25,37 @@ pub(super) struct Ours<'c> {
 pub(super) fn app(ours: Ours<'_>, id: &str, webhooks: &[Webhook], plan: &mut Plan) {
     let endpoints = ours.config.endpoints.iter();
     let here = endpoints.filter(|one| one.kind == EndpointKind::App && one.app_id.as_deref() == Some(id));
-    let wanted = here.filter_map(|endpoint| Wanted::of(endpoint, ours)).collect();
-    App { id, webhooks, wanted, public_url: ours.public_url, prefix: &ours.config.registration.name_prefix }.compare(plan);
+    let wanted = here.map(|endpoint| Wanted::of(endpoint, ours)).collect();
+    let (public_url, prefix) = (ours.config.server.public_url.as_ref(), &*ours.config.registration.name_prefix);
+    App { id, webhooks, wanted, public_url, prefix }.compare(plan);
 }
 
 /// What the configuration wants of a webhook.
 struct Wanted<'c> {
     endpoint: &'c Arc<str>,
     name: String,
-    url: Url,
+    /// None if it is not known where Apple reaches this server. Then the path has to do.
+    url: Option<Url>,
+    path: &'c str,
     /// Empty for all, those that Apple adds some day included.
     events: &'c [EventKind],
     is_unproven: bool,
 }
 
 impl<'c> Wanted<'c> {
-    fn of(endpoint: &'c Endpoint, ours: Ours<'_>) -> Option<Self> {
-        Some(Self {
+    fn of(endpoint: &'c Endpoint, ours: Ours<'_>) -> Self {
+        Self {
             endpoint: &endpoint.name,
             name: ours.config.webhook_name_of(endpoint),
-            url: ours.config.url_of(endpoint)?,
+            url: ours.config.url_of(endpoint),
+            path: &endpoint.path,
             events: &endpoint.events,
             is_unproven: endpoint.managed_secrets && ours.unproven.contains(&endpoint.name),
-        })
+        }
     }
 
     fn is_at(&self, webhook: &Webhook) -> bool {
-        address_of(webhook).as_ref() == Some(&self.url)
+        webhook.posts_to(self.url.as_ref(), self.path)
     }
 
     fn has_name_of(&self, webhook: &Webhook) -> bool {
@@ -64,7 +67,8 @@ impl<'c> Wanted<'c> {
         let disabled = (webhook.enabled == Some(false)).then_some(Difference::Disabled);
         let name =
             (!self.has_name_of(webhook)).then(|| Difference::Name { found: webhook.name.clone(), wanted: self.name.clone() });
-        let url = (!self.is_at(webhook)).then(|| Difference::Url { found: webhook.url.clone(), wanted: self.url.clone() });
+        let url = self.url.clone().filter(|_| !self.is_at(webhook));
+        let url = url.map(|wanted| Difference::Url { found: webhook.url.clone(), wanted });
         let events = webhook.events.as_deref().and_then(|found| self.events_to_change(found));
         let secret = self.is_unproven.then_some(Difference::Secret);
         [disabled, name, url, events, secret].into_iter().flatten().collect()
@@ -80,14 +84,14 @@ impl<'c> Wanted<'c> {
         Some(Difference::Events { missing, unwanted, wanted })
     }
 
-    fn create(&self, app_id: &str) -> Step {
-        Step::Create {
+    fn create(&self, app_id: &str) -> Result<Step, Reason> {
+        Ok(Step::Create {
             endpoint: Arc::clone(self.endpoint),
             app_id: app_id.to_owned(),
             name: self.name.clone(),
-            url: self.url.clone(),
+            url: self.url.clone().ok_or(Reason::NoPublicUrl)?,
             events: wanted_kinds(self.events),
-        }
+        })
     }
 }
 
@@ -96,7 +100,7 @@ struct App<'c> {
     id: &'c str,
     webhooks: &'c [Webhook],
     wanted: Vec<Wanted<'c>>,
-    public_url: &'c Url,
+    public_url: Option<&'c Url>,
     prefix: &'c str,
 }
 
@@ -107,11 +111,13 @@ impl App<'_> {
         for (wanted, webhook) in self.wanted.iter().zip(&matched) {
             let endpoint = Arc::clone(wanted.endpoint);
             let Some(webhook) = webhook else {
-                if room == 0 {
-                    plan.passed_over.push(PassedOver { endpoint, reason: Reason::NoRoom });
-                } else {
-                    room -= 1;
-                    plan.steps.push(wanted.create(self.id));
+                match wanted.create(self.id) {
+                    Ok(step) if room > 0 => {
+                        room -= 1;
+                        plan.steps.push(step);
+                    }
+                    Ok(_) => plan.passed_over.push(PassedOver { endpoint, reason: Reason::NoRoom }),
+                    Err(reason) => plan.passed_over.push(PassedOver { endpoint, reason }),
                 }
                 continue;
             };
@@ -155,13 +161,10 @@ impl App<'_> {
             let of = other.filter(|_| serves(wanted))?.id.clone();
             Some(Why::Duplicate { endpoint: Arc::clone(wanted.endpoint), of })
         });
-        let address = address_of(webhook).is_some_and(|address| is_below(&address, self.public_url)).then_some(Why::Address);
-        duplicate.or(address).or_else(|| has_prefix.then_some(Why::Name))
+        let address = webhook.url.as_deref().and_then(|url| Url::parse(url).ok());
+        let is_here = address.zip(self.public_url).is_some_and(|(address, public_url)| is_below(&address, public_url));
+        duplicate.or(is_here.then_some(Why::Address)).or_else(|| has_prefix.then_some(Why::Name))
     }
-}
-
-fn address_of(webhook: &Webhook) -> Option<Url> {
-    Url::parse(webhook.url.as_deref()?).ok()
 }
 
 fn is_below(address: &Url, public_url: &Url) -> bool {
@@ -173,7 +176,7 @@ fn is_below(address: &Url, public_url: &Url) -> bool {
 /// The kinds of event that a webhook is not sent and should be, and those that it is sent and should not be.
 ///
 /// Who asks for none by name asks for all, and for those too that this version does not know.
-pub fn events_besides(asked: &[EventKind], found: &[EventKind]) -> (Vec<EventKind>, Vec<EventKind>) {
+fn events_besides(asked: &[EventKind], found: &[EventKind]) -> (Vec<EventKind>, Vec<EventKind>) {
     let missing = wanted_kinds(asked).into_iter().filter(|kind| !found.contains(kind)).collect();
     let unwanted = found.iter().filter(|kind| !asked.is_empty() && !asked.contains(kind)).cloned().collect();
     (missing, unwanted)

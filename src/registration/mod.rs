@@ -20,7 +20,6 @@ use std::{
 };
 
 pub use self::{
-    compare::events_besides,
     handover::{NotAccepted, to_hand_over, unproven},
     plan::{Difference, NoPublicUrl, PassedOver, Plan, Reason, Right, Step, Surplus, Why},
     rotation::{Outlook, Progress, Rotation, RotationError},

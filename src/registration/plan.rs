@@ -150,6 +150,8 @@ pub enum Reason {
     XcodeCloud,
     /// It needs a webhook, and the app has as many as it can have.
     NoRoom,
+    /// It needs a webhook, and it is not known where Apple reaches this server.
+    NoPublicUrl,
 }
 
 /// An endpoint whose webhook is as it should be.
@@ -169,12 +171,20 @@ pub struct Right {
 pub struct NoPublicUrl;
 
 impl Plan {
-    /// Compares.
+    /// Compares, so that the plan can be carried out.
     ///
     /// # Errors
     /// When the public address of this server is not known.
     pub fn new(config: &Config, side: &AppleSide, unproven: &Unproven) -> Result<Self, NoPublicUrl> {
-        let public_url = config.server.public_url.as_ref().ok_or(NoPublicUrl)?;
+        if config.server.public_url.is_none() {
+            return Err(NoPublicUrl);
+        }
+        Ok(Self::compare(config, side, unproven))
+    }
+
+    /// Compares, to look at. Where the public address of this server is not known, a webhook is known by the path that it posts to, and
+    /// none is planned to be made.
+    pub fn compare(config: &Config, side: &AppleSide, unproven: &Unproven) -> Self {
         let mut plan = Self::default();
         for endpoint in &config.endpoints {
             let reason = match (endpoint.kind, &endpoint.app_id) {
@@ -186,10 +196,9 @@ impl Plan {
             plan.passed_over.push(PassedOver { endpoint: Arc::clone(&endpoint.name), reason });
         }
         for (app_id, webhooks) in side {
-            let ours = Ours { config, public_url, unproven };
-            compare::app(ours, app_id, webhooks, &mut plan);
+            compare::app(Ours { config, unproven }, app_id, webhooks, &mut plan);
         }
-        Ok(plan)
+        plan
     }
 
     /// Whether Apple's side is not as the configuration says.
@@ -252,6 +261,9 @@ impl fmt::Display for Reason {
             Self::Marketplace => f.write_str("it is for the older marketplace webhook, which `asc-webhooks marketplace` sees to"),
             Self::XcodeCloud => f.write_str("it is for a webhook of Xcode Cloud, which is set up by hand in App Store Connect"),
             Self::NoRoom => write!(f, "its app has {MOST_PER_APP} webhooks, and can have no more"),
+            Self::NoPublicUrl => {
+                f.write_str("Apple has no webhook with its path, and without `server.public_url` none can be planned")
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `check`: is the configuration right? Everything but listening and opening the store is tried; with `--online`, Apple's side too.
 
 mod online;
+mod registration;
 
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use serde_json::json;
 use super::{
     Format, Setup,
     failure::{Failure, Outcome},
+    given::duration,
     output,
 };
 use crate::{
@@ -32,7 +34,7 @@ pub(super) struct Arguments {
     #[arg(long, requires = "online")]
     no_test_messages: bool,
     /// With `--online`: how long to wait for each ping
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "30s")]
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
     timeout: Duration,
     #[command(flatten)]
     format: Format,

@@ -3,21 +3,25 @@
 //! Nothing is changed, but every webhook is sent a ping. One thing that is wrong does not keep the others from being looked at, unless
 //! Apple cannot be asked at all.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 
-use super::super::{
-    arrival::{Ending, Lost, Trial},
-    output, registered,
+use super::{
+    super::{
+        arrival::{Ending, Lost, Trial},
+        open_if_here, output, registered,
+    },
+    registration::{of_endpoint, of_surplus},
 };
 use crate::{
     asc::{Client, Error, webhook::Webhook},
-    clock::{Clock as _, SystemClock},
-    config::{Config, Endpoint, EndpointKind, Handler},
-    event::EventKind,
+    clock::{Clock, SystemClock},
+    config::{Config, Endpoint, Handler},
     handler::BoxHandler,
-    registration::events_besides,
+    inbox::Store,
+    registration::{self, AppleSide, Plan, Unproven},
+    vault::Vault,
     worker::trial::{TrialError, trial},
 };
 
@@ -36,12 +40,19 @@ pub(super) struct Finding {
 }
 
 impl Finding {
-    fn new(about: &str, ok: Option<bool>, message: impl Into<String>) -> Self {
+    /// Something that is right; wrong; or, if it is neither, worth a word.
+    pub(super) fn new(about: &str, ok: Option<bool>, message: impl Into<String>) -> Self {
         Self { about: about.to_owned(), ok, message: message.into(), hint: None, is_refusal: false }
     }
 
-    fn wrong(about: &str, message: impl Into<String>, hint: impl Into<Option<String>>) -> Self {
+    /// Something that is wrong, and what to do about it.
+    pub(super) fn wrong(about: &str, message: impl Into<String>, hint: impl Into<Option<String>>) -> Self {
         Self { hint: hint.into(), ..Self::new(about, Some(false), message) }
+    }
+
+    /// The same, with what to do about it.
+    pub(super) fn hint(self, hint: impl Into<Option<String>>) -> Self {
+        Self { hint: hint.into(), ..self }
     }
 
     fn refused(about: &str, error: Error) -> Self {
@@ -102,44 +113,33 @@ pub(super) async fn look(
         return Ok(findings);
     };
     let key = format!("key {}", asc.key_id);
-    let Some(apps) = webhooks_by_app(config, &client, &key, &mut findings).await? else { return Ok(findings) };
+    let Some(side) = apple_side(config, &client, &key, &mut findings).await? else { return Ok(findings) };
     if config.server.public_url.is_none() {
         let message = "`server.public_url` is not set, so of the webhooks' addresses only the paths are compared";
         findings.add(Finding::new("addresses", None, message))?;
     }
+    let unproven = unproven(config, &mut findings).await?;
+    let plan = Plan::compare(config, &side, &unproven);
     let mut pinged = 0;
     for endpoint in &config.endpoints {
-        let name = &*endpoint.name;
-        if endpoint.kind == EndpointKind::Marketplace {
-            findings.add(Finding::new(name, None, "not looked at: it is for a marketplace's webhook; see `marketplace show`"))?;
-            continue;
-        }
-        if endpoint.kind == EndpointKind::XcodeCloud {
-            let message =
-                "not looked at: it is for a webhook of Xcode Cloud, which is set up by hand; what comes in there is unsigned";
-            findings.add(Finding::new(name, None, message))?;
-            continue;
-        }
-        let Some(app) = &endpoint.app_id else {
-            findings.add(Finding::new(name, None, "not looked at: it has no `app_id`"))?;
-            continue;
-        };
-        let Some(webhooks) = apps.get(app.as_str()) else { continue };
-        for finding in registration(config, endpoint, webhooks) {
+        for finding in of_endpoint(endpoint, &plan, &side) {
             findings.add(finding)?;
         }
-        let registered = webhooks.iter().find(|webhook| registered::posts_to(webhook, config, endpoint));
-        let Some(webhook) = registered.filter(|webhook| webhook.enabled != Some(false)) else { continue };
+        let posts_here = |webhook: &&Webhook| webhook.enabled != Some(false) && registered::posts_to(webhook, config, endpoint);
+        let Some(webhook) = plan.webhook_of(&endpoint.name).filter(posts_here) else { continue };
         match Trial::new(config, &client, webhook).run(patience).await {
             Ok(ending) => {
                 pinged += 1;
-                findings.add(arrival(name, &ending, webhook))?;
+                findings.add(arrival(endpoint, &ending, webhook))?;
             }
-            Err(Lost::Apple(error)) => findings.add(Finding::refused(name, error))?,
+            Err(Lost::Apple(error)) => findings.add(Finding::refused(&endpoint.name, error))?,
             Err(Lost::Store(error)) => {
-                findings.add(Finding { is_refusal: true, ..Finding::wrong(name, error.to_string(), None) })?;
+                findings.add(Finding { is_refusal: true, ..Finding::wrong(&endpoint.name, error.to_string(), None) })?;
             }
         }
+    }
+    for surplus in &plan.surplus {
+        findings.add(of_surplus(surplus))?;
     }
     if pinged > 0 {
         let message = "its role lets it list webhooks, read their deliveries and send pings; changing webhooks was not tried";
@@ -165,12 +165,7 @@ pub(super) async fn try_out(handlers: &[(&Handler, BoxHandler)], findings: &mut 
 }
 
 /// The webhooks of every app of the configuration that Apple lets us see; none if the key is worth nothing, or Apple cannot be reached.
-async fn webhooks_by_app<'c>(
-    config: &'c Config,
-    client: &Client,
-    key: &str,
-    findings: &mut Findings,
-) -> anyhow::Result<Option<BTreeMap<&'c str, Vec<Webhook>>>> {
+async fn apple_side(config: &Config, client: &Client, key: &str, findings: &mut Findings) -> anyhow::Result<Option<AppleSide>> {
     let Ok(wanted) = registered::apps(config, None) else {
         // There is a list that belongs to no app. A key that may not see it is a key all the same.
         let probe = client.marketplace_webhooks()?.all().await;
@@ -178,16 +173,16 @@ async fn webhooks_by_app<'c>(
         let is_taken = refused.is_none();
         findings
             .add(refused.map_or_else(|| Finding::new(key, Some(true), "Apple takes it"), |error| Finding::refused(key, error)))?;
-        return Ok(is_taken.then(BTreeMap::new));
+        return Ok(is_taken.then(AppleSide::new));
     };
-    let mut apps = BTreeMap::new();
+    let mut side = AppleSide::new();
     for app in wanted {
         match client.webhooks(app)?.all().await {
             Ok(webhooks) => {
-                if apps.is_empty() {
+                if side.is_empty() {
                     findings.add(Finding::new(key, Some(true), "Apple takes it"))?;
                 }
-                apps.insert(app, webhooks);
+                side.insert(app.to_owned(), webhooks);
             }
             // Of one app, these say nothing about the others.
             Err(error) if matches!(error.status(), Some(403 | 404)) => {
@@ -200,54 +195,27 @@ async fn webhooks_by_app<'c>(
             }
         }
     }
-    Ok(Some(apps))
+    Ok(Some(side))
 }
 
-/// How the registration of an endpoint differs from the configuration; one good finding if it does not.
-fn registration(config: &Config, endpoint: &Endpoint, webhooks: &[Webhook]) -> Vec<Finding> {
-    let name = &*endpoint.name;
-    let Some(webhook) = webhooks.iter().find(|webhook| registered::posts_to(webhook, config, endpoint)) else {
-        return vec![unregistered(config, endpoint, webhooks)];
+/// The endpoints whose managed secret Apple is not known to have; none if the secrets cannot be looked at from here.
+async fn unproven(config: &Config, findings: &mut Findings) -> anyhow::Result<Unproven> {
+    let store = config.endpoints.iter().any(|endpoint| endpoint.managed_secrets).then(|| open_if_here(config)).flatten();
+    let (store, clock): (_, Arc<dyn Clock>) = (store.map(|store| Arc::new(store) as Arc<dyn Store>), Arc::new(SystemClock::new()));
+    let Some(vault) = store.and_then(|store| Vault::configured(&config.store, &store, &clock)) else {
+        return Ok(Unproven::new());
     };
-    let mut wrong = Vec::new();
-    if webhook.enabled == Some(false) {
-        let hint = format!("`asc-webhooks webhooks update {} --enable`", webhook.id);
-        wrong.push(Finding::wrong(name, format!("its webhook `{}` is disabled: Apple sends nothing", webhook.id), hint));
-    }
-    let (missing, unwanted) = webhook.events.as_ref().map(|found| events_besides(&endpoint.events, found)).unwrap_or_default();
-    let wanted: Vec<&str> = endpoint.events.iter().map(EventKind::as_str).collect();
-    let wanted = if wanted.is_empty() { "all".to_owned() } else { wanted.join(",") };
-    for (kinds, what) in [(missing, "is not sent"), (unwanted, "is sent, and the configuration does not ask for,")] {
-        if !kinds.is_empty() {
-            let kinds: Vec<&str> = kinds.iter().map(|kind| kind.subscription().unwrap_or(kind.as_str())).collect();
-            let hint = format!(
-                "`asc-webhooks webhooks update {} --events {wanted}`, or change `events` in its `[[endpoint]]`",
-                webhook.id
-            );
-            wrong.push(Finding::wrong(name, format!("its webhook `{}` {what} {}", webhook.id, kinds.join(", ")), hint));
+    match registration::unproven(config, &vault).await {
+        Ok(unproven) => Ok(unproven),
+        Err(error) => {
+            findings.add(Finding::wrong("managed secrets", error.to_string(), None))?;
+            Ok(Unproven::new())
         }
     }
-    if wrong.is_empty() {
-        let message = format!("registered as `{}`: enabled, with the right address and the right events", webhook.id);
-        wrong.push(Finding::new(name, Some(true), message));
-    }
-    wrong
 }
 
-fn unregistered(config: &Config, endpoint: &Endpoint, webhooks: &[Webhook]) -> Finding {
-    let ours = config.url_of(endpoint).map(|url| format!(" `{url}`")).unwrap_or_default();
-    let path = |webhook: &&Webhook| webhook.url.as_deref().is_some_and(|url| url.ends_with(&endpoint.path));
-    let Some(webhook) = webhooks.iter().find(path) else {
-        let hint = format!("{} registers it", registered::making(endpoint));
-        return Finding::wrong(&endpoint.name, format!("Apple has no webhook with its address{ours}"), hint);
-    };
-    let theirs = webhook.url.as_deref().unwrap_or_default();
-    let message = format!("its webhook `{}` has the address `{theirs}`, expected{ours}", webhook.id);
-    let hint = format!("`asc-webhooks webhooks update {} --url …`, or change `server.public_url`", webhook.id);
-    Finding::wrong(&endpoint.name, message, hint)
-}
-
-fn arrival(name: &str, ending: &Ending, webhook: &Webhook) -> Finding {
+fn arrival(endpoint: &Endpoint, ending: &Ending, webhook: &Webhook) -> Finding {
     let good = ending.is_good();
-    Finding { hint: ending.hint(webhook), is_refusal: !good, ..Finding::new(name, Some(good), ending.words()) }
+    let finding = Finding::new(&endpoint.name, Some(good), ending.words()).hint(ending.hint(webhook, Some(endpoint)));
+    Finding { is_refusal: !good, ..finding }
 }

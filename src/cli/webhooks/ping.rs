@@ -9,6 +9,7 @@ use super::super::{
     arrival::{Lost, Trial},
     change::Rehearsal,
     failure::{Failure, asked},
+    given::duration,
     output, registered,
 };
 use crate::{asc::Client, config::Config};
@@ -30,7 +31,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "NAME")]
     endpoint: Option<String>,
     /// How long to wait
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "30s")]
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
     timeout: Duration,
     #[command(flatten)]
     rehearsal: Rehearsal,
@@ -46,15 +47,17 @@ pub(super) async fn run(config: &Config, client: &Client, arguments: &Arguments)
     if arguments.rehearsal.dry_run {
         return arguments.rehearsal.make(client.ping(&webhook.id), arguments.format).await.map(drop);
     }
+    let endpoint = registered::endpoint_of(config, &webhook);
     let ending = Trial::new(config, client, &webhook).run(arguments.timeout).await.map_err(|lost| match lost {
         Lost::Apple(error) => asked(error),
         Lost::Store(error) => Failure::unreachable(error),
     })?;
     if arguments.format.json {
-        output::json(&ending.document(&webhook))?;
+        output::json(&ending.document(&webhook, endpoint))?;
     }
     if !ending.is_good() {
-        return Err(Failure::unreachable(anyhow::anyhow!("{}", output::plain(&ending.words()))).hint(ending.hint(&webhook)));
+        let hint = ending.hint(&webhook, endpoint);
+        return Err(Failure::unreachable(anyhow::anyhow!("{}", output::plain(&ending.words()))).hint(hint));
     }
     if !arguments.format.json {
         output::line(output::plain(&ending.words()))?;

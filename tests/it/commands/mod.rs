@@ -122,12 +122,17 @@ impl Place {
     /// Starts the server, and returns when it is ready.
     async fn serve(&self) -> Serving {
         let serving = Serving(self.command(&["serve"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        self.until_ready().await;
+        serving
+    }
+
+    /// Waits for a server that was started.
+    async fn until_ready(&self) {
         let deadline = Instant::now() + Duration::from_secs(20);
         while self.run(&["healthcheck"]).await.code() != 0 {
             assert!(Instant::now() < deadline, "the server does not become ready");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        serving
     }
 }
 
@@ -183,7 +188,7 @@ fn masked(text: &str) -> String {
         ("xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", "UUID"),
         ("9999-99-99 99:99:99", "TIME"),
         ("127.0.0.1:99999", "HOST"),
-        ("after 9.9 s", "after N s"),
+        ("after 9.999 s", "after N s"),
     ];
     let is_at = |pattern: &str, rest: &str| {
         let fits = |(pattern, found): (u8, u8)| match pattern {
