@@ -5,6 +5,7 @@ mod answers;
 mod commands;
 mod faults;
 mod lookups;
+mod operations;
 mod page;
 mod paging;
 mod refusals;
