@@ -1,13 +1,16 @@
 //! Plans for every way in which Apple's side can differ.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 use serde_json::json;
 
 use super::*;
 use crate::{
+    clock::SystemClock,
     config::{Sources, load},
     event::EventKind,
+    inbox::memory::Memory,
+    vault::Vault,
 };
 
 const APP: &str = "6700000001";
@@ -209,6 +212,20 @@ fn what_cannot_be_planned_is_said() {
 
     let nowhere = loaded("[[endpoint]]\nname = 'a'\npath = '/a'\napp_id = '1'\nsecrets = ['a secret of the endpoint a']\n");
     assert_eq!(Plan::new(&nowhere, &AppleSide::new(), &Unproven::new()).unwrap_err(), NoPublicUrl);
+    let compared = |webhooks| said(&Plan::compare(&nowhere, &AppleSide::from([("1".to_owned(), webhooks)]), &Unproven::new()));
+    let none = "not planned a: Apple has no webhook with its path, and without `server.public_url` none can be planned\n";
+    assert_eq!(compared(vec![webhook("1", "a", "https://hooks.example.com/b")]), format!("{none}foreign 1\n"));
+    assert_eq!(compared(vec![webhook("1", "a", "https://hooks.example.com/x/a")]), "right 1 of a\n");
+    let asleep = Webhook { enabled: Some(false), ..webhook("1", "a", "https://hooks.example.com/a") };
+    assert_eq!(compared(vec![asleep]), "change 1 of a: enable it\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_secret_that_apple_does_not_have_yet_waits_for_a_server() {
+    let vault = Vault::new(Arc::new(Memory::new()), &Secret::new("a key that seals"), Arc::new(SystemClock::new()));
+    assert!(matches!(to_hand_over(&vault, "ours").await, Err(NotAccepted::NoServer)));
+    vault.settle("ours", "managed-1", Duration::ZERO).await.unwrap();
+    assert_eq!(to_hand_over(&vault, "ours").await.unwrap().label, "managed-1", "whoever starts looks before it answers");
 }
 
 #[test]
