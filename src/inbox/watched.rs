@@ -181,7 +181,57 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
+
+    use super::{
+        super::{Room, Verdict, memory::Memory},
+        *,
+    };
+    use crate::{
+        event::{Event, EventKind, sample},
+        secret::Secret,
+        signature::{Secrets, SigningKey, sign},
+    };
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn arrival() -> Arrival {
+        let secret = Secret::new("a secret for the tests of changes");
+        let body = sample::of(&EventKind::WebhookPingCreated).body();
+        let header = sign(&secret, &body).to_string();
+        let authentic = Secrets::new([SigningKey::new(&secret, "only")]).verify([header.as_bytes()], body, at(1)).unwrap();
+        let event = Event::parse(authentic.get().clone());
+        let owed = vec![Owed { handler: "log".into(), in_order: false }];
+        Arrival::new("my-app".into(), authentic, event.as_ref(), owed, at(1))
+    }
+
+    fn log(second: i64) -> Claim {
+        let room = Room { handler: "log".into(), slots: 1, lease: Duration::from_secs(1) };
+        Claim { handlers: vec![room], now: at(second) }
+    }
+
+    #[tokio::test]
+    async fn what_the_janitor_does_is_noted() {
+        let (store, changes) = Watched::around(Arc::new(Memory::new()));
+        Store::accept(&*store, arrival()).await.unwrap();
+        let claimed = Store::claim(&*store, log(2)).await.unwrap().remove(0);
+        assert_eq!(changes.take(), Noted { receipts: [claimed.receipt.id].into(), others: false });
+        let others = Noted { receipts: BTreeSet::new(), others: true };
+        for (now, expected) in [(2, Noted::default()), (9, others.clone())] {
+            Store::release_expired(&*store, at(now)).await.unwrap();
+            assert_eq!(changes.take(), expected, "leases that ran out by {now}");
+        }
+        let claimed = Store::claim(&*store, log(9)).await.unwrap().remove(0);
+        let verdict = Verdict::Done;
+        Store::finish(&*store, Finish { lease: claimed.lease, started_at: at(9), took: Duration::ZERO, verdict }).await.unwrap();
+        changes.take();
+        for (before, expected) in [(1, Noted::default()), (99, others)] {
+            Store::purge(&*store, at(before), 9).await.unwrap();
+            assert_eq!(changes.take(), expected, "receipts from before {before}");
+        }
+    }
 
     #[tokio::test]
     async fn what_does_not_fit_is_said_in_one_word() {

@@ -45,6 +45,39 @@ async fn what_is_kept_is_there_after_reopening() {
     assert_eq!((stats.handlers[0].waiting, stats.handlers[0].claimed, stats.handlers[0].done), (0, 2, 1));
 }
 
+/// What `src/docs/stores.md` says of backups, both of it.
+#[tokio::test]
+async fn a_backup_is_what_was_kept_at_some_moment_and_a_copy_of_the_file_is_not() {
+    let home = tempfile::tempdir().unwrap();
+    let [path, backup, copy] = ["inbox.db", "backup.db", "copy.db"].map(|name| home.path().join(name));
+    let store = Sqlite::open(Options::new(&path)).unwrap();
+    for number in 0..20 {
+        accept(&store, &Letter::new(number)).await;
+    }
+    let goes_on = async {
+        for number in 20..200 {
+            accept(&store, &Letter::new(number)).await;
+        }
+    };
+    let (from, to) = (path.clone(), backup.to_str().unwrap().to_owned());
+    let backs_up = tokio::task::spawn_blocking(move || Connection::open(from).unwrap().execute("VACUUM INTO ?1", [to]).unwrap());
+    let ((), backed_up) = tokio::join!(goes_on, backs_up);
+    backed_up.unwrap();
+    fs::copy(&path, &copy).unwrap();
+    store.close().await.unwrap();
+
+    let restored = Sqlite::open(Options::new(&backup)).unwrap();
+    let kept = usize::try_from(stats(&restored).await.receipts).unwrap();
+    assert!((20..=200).contains(&kept), "{kept}");
+    for number in 0..200 {
+        let accepted = restored.accept(Letter::new(number).arrival()).await.unwrap();
+        assert_eq!(accepted == Accepted::Known, number < kept, "{number} of {kept}");
+    }
+    assert_eq!(claim_ids(&restored, "log", 999, 2_000).await.len(), 200, "what was owed is owed");
+    let copied = Sqlite::open(Options::new(&copy)).unwrap();
+    assert_eq!(stats(&copied).await.receipts, 0, "all of it still stood in the log");
+}
+
 #[tokio::test]
 async fn the_number_of_a_removed_receipt_does_not_come_back() {
     let home = tempfile::tempdir().unwrap();
