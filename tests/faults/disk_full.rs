@@ -23,6 +23,21 @@ fn a_full_small_disk_does_so_too() {
     check(128, 24);
 }
 
+#[test]
+fn what_would_refuse_every_notification_is_not_ready() {
+    let disk = Disk::in_memory(128);
+    let setup = Setup::new().store_in(&disk.path());
+    let server = setup.start();
+    let filler = leave_free(&disk.path(), 1 << 20);
+    let status = |path| http::get(server.public(), path).unwrap().status();
+    eventually("it is not ready", Duration::from_secs(30), || status("/readyz") == 503);
+    assert_eq!(http::send(server.public(), &event(&event_id(1))).unwrap().status(), 503);
+    assert_eq!(status("/livez"), 200, "a full disk is no reason to be restarted");
+    std::fs::remove_file(filler).unwrap();
+    eventually("it is ready again", Duration::from_secs(30), || status("/readyz") == 200);
+    assert_eq!(http::send(server.public(), &event(&event_id(1))).unwrap().status(), 200);
+}
+
 /// Fills a disk of so many mebibytes, of which so many are free at first.
 fn check(size: usize, free: u64) {
     let disk = Disk::in_memory(size);
