@@ -1,5 +1,8 @@
 //! `healthcheck`: can the server of this configuration take a notification now? For `HEALTHCHECK` in a container, which has no other
 //! program to ask with.
+//!
+//! Who asks may end a server that is not well. So a server is never called unwell for what its file has become since it was started: of the
+//! configuration only the address is read.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -16,13 +19,20 @@ use super::{
     given::address,
     output,
 };
-use crate::http_client::{Outgoing, Reach};
+use crate::{
+    config,
+    http_client::{Outgoing, Reach},
+};
 
 /// How long the server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Ask a running server whether it can take notifications; exit code 0 if so, else 4
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Of the configuration only `server.listen` is read, from the environment or else from the file:
+whatever else is wrong with the file, or if it is gone, a server that runs is asked. When `listen`
+was changed in the file and the server has not been restarted yet, say with `--url` where it is.")]
 pub(super) struct Arguments {
     /// What to ask, instead of `/readyz` at the configured address
     #[arg(long, value_parser = address)]
@@ -32,9 +42,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
-    let url = match &arguments.url {
-        Some(url) => url.clone(),
-        None => at(setup.load()?.config.server.listen, "/readyz")?,
+    let url = if let Some(url) = &arguments.url {
+        url.clone()
+    } else {
+        let listen = config::listen(&setup.sources(Vec::new()));
+        at(listen.ok_or_else(|| Failure::unreachable(anyhow::anyhow!("nothing says where the server listens")))?, "/readyz")?
     };
     let client = Outgoing::new(None)?.client(Reach::Everywhere)?;
     let answer = client.request(Method::GET, url.clone())?.timeout(PATIENCE).send().await;

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use toml::{Table, Value};
+use toml::{Table, Value, de::DeTable};
 
 use super::{
     Admin, Asc, Config, Endpoint, Handler, Messages, Outgoing, Recovery, Registration, Server, Store, Telemetry,
@@ -67,6 +67,28 @@ impl Sources {
 /// Everything that is wrong with it, at once.
 pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
     draft(sources)?.settle([])
+}
+
+/// Where a server with these sources listens, as far as they tell. Of all of them only `server.listen` is read, from the first that has one
+/// (flags, environment, file, defaults), so nothing else that is wrong with them matters, be it the whole file.
+pub fn listen(sources: &Sources) -> Option<SocketAddr> {
+    let of = |table: &Table| SocketAddr::read(table.get("server")?.get("listen")?).ok();
+    let flag = sources.flags.iter().find(|flag| flag.key == "server.listen");
+    let in_environment = || {
+        let mut layers = Layers::new();
+        layers.overlay_environment(&sources.environment, &mut Vec::new());
+        of(&layers.table)
+    };
+    let in_file = || {
+        let text = fs::read_to_string(find_file(sources).ok()??).ok()?;
+        let (table, _) = DeTable::parse_recoverable(&text);
+        let listen = table.get_ref().get("server")?.get_ref().get("listen")?.get_ref().as_str()?;
+        listen.parse().ok()
+    };
+    flag.and_then(|flag| SocketAddr::read(&flag.value).ok())
+        .or_else(in_environment)
+        .or_else(in_file)
+        .or_else(|| of(&DEFAULTS.parse().ok()?))
 }
 
 /// Reads the configuration and settles what can be settled, for others to judge the rest.
@@ -232,6 +254,10 @@ impl Surroundings for Machine<'_> {
         // Editors and `echo` end a file with a line break that is no part of the secret.
         let secret = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
         Ok(ConfidentialFile { text: Secret::new(secret), shared })
+    }
+
+    fn folder(&self) -> Option<PathBuf> {
+        std::env::current_dir().ok()
     }
 
     fn configuration_is_shared(&self) -> bool {

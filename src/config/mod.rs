@@ -33,7 +33,7 @@ pub use self::{
     error::{Origin, Problem, Problems},
     handler::{Enrich, Handler, Order, Outline, RetrySchedule},
     layers::Origins,
-    load::{DEFAULTS, Flag, Sources, draft, load},
+    load::{DEFAULTS, Flag, Sources, draft, listen, load},
     messages::Messages,
     outgoing::Outgoing,
     recovery::Recovery,

@@ -2,7 +2,11 @@
 //!
 //! Reading files and variables is left to whoever loads ([`Surroundings`]). Nothing here shows a secret: findings name its source.
 
-use std::{fmt::Debug, io, path::Path};
+use std::{
+    fmt::Debug,
+    io,
+    path::{Path, PathBuf},
+};
 
 use serde_json::json;
 use toml::{Table, Value};
@@ -24,6 +28,9 @@ pub(super) trait Surroundings: Debug {
 
     /// What a file holds.
     fn confidential_file(&self, path: &Path) -> io::Result<ConfidentialFile>;
+
+    /// The folder that relative paths start at.
+    fn folder(&self) -> Option<PathBuf>;
 
     /// Whether somebody other than its owner can read the configuration file.
     fn configuration_is_shared(&self) -> bool;
@@ -154,7 +161,10 @@ fn from_file(reading: &mut Reading<'_>, path: &str, file: &str) -> Option<Secret
             Some(held.text)
         }
         Err(error) => {
-            reading.wrong(path, format!("`{file}`, which cannot be read: {error}"), "a file that holds the secret", None);
+            let is_missing = error.kind() == io::ErrorKind::NotFound && Path::new(file).is_relative();
+            let folder = is_missing.then(|| reading.surroundings.folder()).flatten();
+            let hint = folder.map(|folder| format!("relative paths start at the working directory, here `{}`", folder.display()));
+            reading.wrong(path, format!("`{file}`, which cannot be read: {error}"), "a file that holds the secret", hint);
             None
         }
     }

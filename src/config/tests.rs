@@ -89,7 +89,8 @@ fn problems_read_well() {
     for file in files("tests/fixtures/config/invalid") {
         let problems = load_file(&file).expect_err("an invalid file does not load");
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-        insta::assert_snapshot!(name, problems.to_string());
+        let folder = std::env::current_dir().unwrap();
+        insta::assert_snapshot!(name, problems.to_string().replace(&*folder.to_string_lossy(), "/…"));
     }
 }
 
@@ -320,4 +321,24 @@ fn recovery_has_an_interval_or_is_off() {
     assert_eq!(interval("interval = false"), Ok(None));
     assert_eq!(interval("interval = true"), Err(vec!["recovery.interval".to_owned()]));
     assert_eq!(interval("interval = \"0s\""), Err(vec!["recovery.interval".to_owned()]));
+}
+
+/// Where a server listens whose file holds this text, with this variable.
+#[track_caller]
+fn check_listen(text: &str, variable: Option<&str>, expected: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    std::fs::write(&file, text).unwrap();
+    let variable = variable.map(|value| ("ASC_WEBHOOKS__SERVER__LISTEN".to_owned(), value.to_owned()));
+    let sources = Sources { file: Some(file), environment: variable.into_iter().collect(), flags: Vec::new() };
+    assert_eq!(listen(&sources), Some(expected.parse().unwrap()), "{text}");
+}
+
+#[test]
+fn the_address_is_found_whatever_else_is_wrong() {
+    check_listen("[server]\nlisten = '127.0.0.1:81'", None, "127.0.0.1:81");
+    check_listen("[server]\nlisten = '127.0.0.1:81'", Some("127.0.0.1:82"), "127.0.0.1:82");
+    check_listen("[server]\nlisten = '127.0.0.1:81'\nmax_body = \n[[handler\nkind", None, "127.0.0.1:81");
+    check_listen("[server]\nlisten = 81", None, "127.0.0.1:8080");
+    check_listen("= no TOML", None, "127.0.0.1:8080");
 }

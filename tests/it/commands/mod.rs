@@ -3,6 +3,7 @@
 mod changes;
 mod check;
 mod deliveries;
+mod healthcheck;
 mod listings;
 mod ping;
 mod refusals;
