@@ -12,10 +12,15 @@ use crate::{asc::Client, config::Config};
 
 /// Make the account's marketplace webhook
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "\
+asc-webhooks marketplace create --endpoint <NAME> [OPTIONS]
+       asc-webhooks marketplace create --url <URL> --secret-file <FILE> [OPTIONS]",
+    after_help = "\
 Examples:
   asc-webhooks marketplace create --endpoint my-marketplace
-  asc-webhooks marketplace create --url https://hooks.example.com/apple/marketplace --secret-file marketplace.secret")]
+  asc-webhooks marketplace create --url https://hooks.example.com/apple/marketplace --secret-file marketplace.secret"
+)]
 pub(in crate::cli) struct Arguments {
     /// The endpoint of the configuration that it is to post to: gives the URL and the secret
     #[arg(long, value_name = "NAME", required_unless_present = "url")]

@@ -50,6 +50,19 @@ async fn a_webhook_is_made_of_flags_and_a_secret_of_the_environment() {
 }
 
 #[tokio::test]
+async fn a_second_webhook_at_one_address_is_made_only_if_it_is_meant() {
+    let scene = Scene::new().await;
+    let create = ["webhooks", "create", "--endpoint", "my-app"];
+    scene.place.run(&create).await.ends_with(0);
+    assert_told!("webhooks_create_again", scene.place.run(&create).await.ends_with(1));
+    scene.place.run(&[&create[..], &["--dry-run"]].concat()).await.ends_with(1);
+    scene.place.run(&[&create[..], &["--url", "https://ci.example.com/apple/my-app"]].concat()).await.ends_with(0);
+    scene.place.run(&[&create[..], &["--another"]].concat()).await.ends_with(0);
+    let listed = scene.place.json(&["webhooks", "list"]).await;
+    assert_eq!(listed["items"].as_array().map(Vec::len), Some(3));
+}
+
+#[tokio::test]
 async fn a_marketplace_webhook_from_its_creation_to_its_end() {
     let scene = Scene::new().await;
     assert_told!("marketplace_show_none", scene.place.run(&["marketplace", "show"]).await.ends_with(3));

@@ -52,7 +52,7 @@ async fn trouble_at_apples_side() {
     let id = scene.register();
     // What makes something new is asked for once: nobody knows what became of it.
     scene.apple.fault(Fault::next(Mishap::ApiError, 9));
-    let create = ["webhooks", "create", "--endpoint", "my-app"];
+    let create = ["webhooks", "create", "--endpoint", "my-app", "--another"];
     assert_told!("refused_500", scene.place.run(&create).await.ends_with(4));
     let redeliver = ["deliveries", "redeliver", &id, &id];
     assert_told!("refused_500_redeliver", scene.place.run(&redeliver).await.ends_with(4));
