@@ -120,15 +120,23 @@ fn tell(endpoint: &str, parsed: &Result<Event, NotAnEvent>, accepted: Accepted) 
     let Accepted::New { receipt, same_id } = accepted else { return };
     match parsed {
         Err(error) => tracing::warn!(
-            receipt.id = %receipt, endpoint, reason = plain::short(&error.to_string()),
+            receipt.id = receipt.0,
+            endpoint.name = endpoint,
+            reason = plain::short(&error.to_string()),
             "kept bytes that were let in and are not an event; `events reparse` tries again after an upgrade"
         ),
         Ok(event) if same_id => tracing::warn!(
-            receipt.id = %receipt, endpoint, event.id = plain::short(&event.id), event.kind = plain::short(event.kind.as_str()),
+            receipt.id = receipt.0,
+            endpoint.name = endpoint,
+            event.id = plain::short(&event.id),
+            event.kind = plain::short(event.kind.as_str()),
             "kept an event whose id is known with other content"
         ),
         Ok(event) => tracing::debug!(
-            receipt.id = %receipt, endpoint, event.id = plain::short(&event.id), event.kind = plain::short(event.kind.as_str()),
+            receipt.id = receipt.0,
+            endpoint.name = endpoint,
+            event.id = plain::short(&event.id),
+            event.kind = plain::short(event.kind.as_str()),
             "kept"
         ),
     }

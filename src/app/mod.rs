@@ -264,7 +264,7 @@ impl App {
     async fn stop(&self, grace: Duration) {
         let shutdown = &self.shutdown;
         shutdown.begin();
-        tracing::info!(grace_s = grace.as_secs_f64(), "stopping: nothing new is taken on");
+        tracing::info!(grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX), "stopping: nothing new is taken on");
         if !shutdown.finished(grace).await {
             tracing::warn!("the grace period is over; what is still under way is cut off and tried again at the next start");
             shutdown.cut_off();
@@ -328,7 +328,7 @@ impl Socket {
         let wrong = |source| AppError::Listen { name, address, source };
         let listener = TcpListener::bind(address).await.map_err(wrong)?;
         let address = listener.local_addr().map_err(wrong)?;
-        tracing::info!(listener = name, %address, "listening");
+        tracing::info!(listener.name = name, %address, "listening");
         Ok(Self { name, listener })
     }
 

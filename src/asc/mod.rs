@@ -188,7 +188,12 @@ impl Client {
             }
             let Some(wait) = wait else { return Err(error) };
             let words = error.with_causes();
-            tracing::info!(error = words, attempt.number = attempt, wait_ms = wait.as_millis(), "asking App Store Connect again");
+            tracing::info!(
+                error = words,
+                attempt.number = attempt,
+                wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+                "asking App Store Connect again"
+            );
             if !is_too_many {
                 tokio::time::sleep(wait).await;
             }

@@ -69,20 +69,25 @@ fn announce(loaded: &Loaded, sources: &Sources, app: &App) {
     for endpoint in &loaded.config.endpoints {
         if endpoint.kind == EndpointKind::XcodeCloud {
             let tokens = endpoint.tokens.len();
-            tracing::info!(endpoint = &*endpoint.name, path = endpoint.path, tokens, "receiving what nobody signs");
+            tracing::info!(endpoint.name = &*endpoint.name, path = endpoint.path, tokens, "receiving what nobody signs");
             continue;
         }
         let (secrets, managed_secrets) = (endpoint.secrets.len(), endpoint.managed_secrets);
-        tracing::info!(endpoint = &*endpoint.name, path = endpoint.path, secrets, managed_secrets, "receiving");
+        tracing::info!(endpoint.name = &*endpoint.name, path = endpoint.path, secrets, managed_secrets, "receiving");
     }
     for handler in &loaded.config.handlers {
         tracing::info!(handler.name = &*handler.name, handler.kind = handler.kind, "handling");
     }
     // Nobody but who sits at the terminal is shown it: logs go to places that more people can read.
-    if let (Some(listen), Some(token)) = (loaded.config.admin.listen, app.desk().access().made_token())
-        && io::stderr().is_terminal()
-    {
-        output::talk(format_args!("\nThe page is at http://{listen}/, and its token for this run is\n\n    {}", token.expose()));
+    if let (Some(listen), Some(token)) = (loaded.config.admin.listen, app.desk().access().made_token()) {
+        if io::stderr().is_terminal() {
+            output::talk(format_args!(
+                "\nThe page is at http://{listen}/, and its token for this run is\n\n    {}",
+                token.expose()
+            ));
+        } else {
+            tracing::info!("to log in to the page, set `admin.token`: the token of this run is shown on a terminal only");
+        }
     }
     if server.listen.ip().is_loopback() && server.listen.port() != 0 {
         // Another terminal knows the file, but not the flags of this one.

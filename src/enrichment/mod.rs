@@ -184,7 +184,7 @@ impl Enrichment {
             self.silence.unanswered();
             metrics::lookup(LookedUp::Unavailable, took);
             let missing = format!("App Store Connect did not tell all within {}", humantime::format_duration(LONGEST));
-            tracing::warn!(receipt.id = %receipt.id, error = %missing, "could not look up what an event is about");
+            tracing::warn!(receipt.id = receipt.id.0, error = %missing, "could not look up what an event is about");
             sender.send_modify(|progress| {
                 progress.known.missing = Some(missing.into());
                 progress.has_ended = true;
@@ -214,7 +214,7 @@ impl Enrichment {
         match &found.error {
             Some(error) => {
                 let error = error.with_causes();
-                tracing::warn!(receipt.id = %receipt.id, error, "could not look up what an event is about");
+                tracing::warn!(receipt.id = receipt.id.0, error, "could not look up what an event is about");
                 Some(error.into())
             }
             None if found.details.is_settled() => None,
@@ -229,7 +229,7 @@ impl Enrichment {
         let Ok(json) = serde_json::to_vec(&found.details) else { return };
         if let Err(error) = self.store.keep_details(receipt, json.into(), found.files.clone()).await {
             metrics::store_failed(&error);
-            tracing::warn!(receipt.id = %receipt, error = %error, "could not keep what was looked up");
+            tracing::warn!(receipt.id = receipt.0, error = %error, "could not keep what was looked up");
         }
     }
 

@@ -153,23 +153,27 @@ impl Standing {
     fn went_well(&mut self, recovered: &Recovered, plan: &Plan, now: Timestamp) {
         let Recovered { endpoint, recovered, account, .. } = recovered;
         if *recovered > 0 {
-            tracing::info!(endpoint, recovered, "recovered events that Apple had not delivered");
+            tracing::info!(endpoint.name = endpoint, recovered, "recovered events that Apple had not delivered");
         }
         if self.failures > 0 {
-            tracing::info!(endpoint, failures = self.failures, "App Store Connect answers again; the list was read to its end");
+            tracing::info!(
+                endpoint.name = endpoint,
+                failures = self.failures,
+                "App Store Connect answers again; the list was read to its end"
+            );
         }
         let stays = account.missing_since.is_some_and(|since| now.duration_since(since).unsigned_abs() >= plan.settings.patience);
         let missing = if stays { account.missing } else { 0 };
         if missing > 0 && missing != self.missing {
             tracing::warn!(
-                endpoint,
+                endpoint.name = endpoint,
                 missing,
                 "events are in Apple's list and cannot be fetched back; \
                  `deliveries list` shows them, and `deliveries redeliver` has Apple send them again"
             );
         }
         if missing == 0 && self.missing > 0 {
-            tracing::info!(endpoint, "nothing is missing any more");
+            tracing::info!(endpoint.name = endpoint, "nothing is missing any more");
         }
         *self = Self { missing, ..Self::default() };
     }
@@ -184,11 +188,11 @@ impl Standing {
         self.not_before = (self.failures > 1).then(|| Instant::now() + wait);
         let words = error.with_causes();
         if self.error.as_ref() == Some(&words) {
-            tracing::debug!(endpoint, error = words, failures = self.failures, "could not ask for what was missed");
+            tracing::debug!(endpoint.name = endpoint, error = words, failures = self.failures, "could not ask for what was missed");
         } else {
             let hint = error.hint();
             tracing::warn!(
-                endpoint,
+                endpoint.name = endpoint,
                 error = words,
                 hint,
                 "could not ask for what was missed; the next pass begins at the same place"

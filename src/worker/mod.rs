@@ -311,13 +311,13 @@ impl Worker {
             let error = match self.store.finish(finish.clone()).await {
                 Ok(true) => return,
                 Ok(false) => {
-                    tracing::warn!(dispatch.id = %finish.lease.dispatch, "the lease ran out before the result was recorded");
+                    tracing::warn!(dispatch.id = finish.lease.dispatch.0, "the lease ran out before the result was recorded");
                     return;
                 }
                 Err(error) => error,
             };
             metrics::store_failed(&error);
-            tracing::error!(dispatch.id = %finish.lease.dispatch, error = %error, "could not record a result");
+            tracing::error!(dispatch.id = finish.lease.dispatch.0, error = %error, "could not record a result");
             if error.is_fatal() || shutdown.hard().is_cancelled() {
                 return;
             }
@@ -331,16 +331,23 @@ impl Worker {
     fn tell(&self, lane: &Lane, claimed: &Claimed, verdict: &Verdict) {
         let (receipt, handler, number) = (claimed.receipt.id, &*lane.name, claimed.attempt);
         match verdict {
-            Verdict::Done => tracing::debug!(receipt.id = %receipt, handler.name = handler, attempt.number = number, "handled"),
+            Verdict::Done => tracing::debug!(receipt.id = receipt.0, handler.name = handler, attempt.number = number, "handled"),
             Verdict::Retry { due_at, error, .. } => {
                 let wait = SignedDuration::max(due_at.duration_since(self.clock.steady()), SignedDuration::ZERO);
                 tracing::warn!(
-                    receipt.id = %receipt, handler.name = handler, attempt.number = number, error = plain::short(error),
-                    retry_in_s = wait.as_secs_f64(), "attempt failed; it is made again"
+                    receipt.id = receipt.0,
+                    handler.name = handler,
+                    attempt.number = number,
+                    error = plain::short(error),
+                    wait_ms = u64::try_from(wait.as_millis()).unwrap_or_default(),
+                    "attempt failed; it is made again"
                 );
             }
             Verdict::Dead { error, .. } => tracing::error!(
-                receipt.id = %receipt, handler.name = handler, attempt.number = number, error = plain::short(error),
+                receipt.id = receipt.0,
+                handler.name = handler,
+                attempt.number = number,
+                error = plain::short(error),
                 "dispatch is dead; `events replay` tries it again"
             ),
             Verdict::PutBack => {}

@@ -147,7 +147,7 @@ fn listening(pipe: Box<dyn std::io::Read + Send>) -> anyhow::Result<String> {
     thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {
             let line: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-            if line["message"] == "listening" && line["listener"] == "public" {
+            if line["message"] == "listening" && line["listener.name"] == "public" {
                 drop(found.send(line["address"].as_str().unwrap_or_default().to_owned()));
             }
         }

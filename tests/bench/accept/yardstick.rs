@@ -58,7 +58,7 @@ pub(crate) fn serve(kept: &str) -> anyhow::Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        println!(r#"{{"message":"listening","listener":"public","address":"{address}"}}"#);
+        println!(r#"{{"message":"listening","listener.name":"public","address":"{address}"}}"#);
         axum::serve(listener, router).await?;
         Ok(())
     })

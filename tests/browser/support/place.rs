@@ -233,7 +233,7 @@ fn listening(lines: &mpsc::Receiver<String>, name: &str) -> String {
     let mut heard = Vec::new();
     while let Ok(line) = lines.recv_timeout(PATIENCE) {
         let said: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-        if said["message"] == "listening" && said["listener"] == name {
+        if said["message"] == "listening" && said["listener.name"] == name {
             return said["address"].as_str().unwrap().to_owned();
         }
         heard.push(line);

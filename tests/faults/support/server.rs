@@ -291,6 +291,6 @@ fn follow(pipe: impl std::io::Read + Send + 'static, log: &Arc<Mutex<String>>) -
 fn listening(log: &str, listener: &str) -> Option<SocketAddr> {
     let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     lines
-        .filter(|line| line["message"] == "listening" && line["listener"] == listener)
+        .filter(|line| line["message"] == "listening" && line["listener.name"] == listener)
         .find_map(|line| line["address"].as_str()?.parse().ok())
 }
