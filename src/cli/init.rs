@@ -41,11 +41,15 @@ pub(super) fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
 /// Writes both files, or neither.
 pub(super) fn write(file: &Path, secret_file: &Path, name: &str) -> Outcome {
     if file.exists() {
-        return Err(taken(file));
+        return Err(taken(file, "--file"));
+    }
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        return Err(Failure::new(format!("there is no folder `{}`", folder.display()))
+            .hint(format!("`mkdir -p {}` makes it", output::shell_word(&folder.to_string_lossy()))));
     }
     let secret = Secret::generate()?;
-    create(secret_file, CONFIDENTIAL, &format!("{}\n", secret.expose()))?;
-    let written = create(file, 0o644, &configuration(secret_file, name)).and_then(|()| {
+    create(secret_file, CONFIDENTIAL, &format!("{}\n", secret.expose()), "--name")?;
+    let written = create(file, 0o644, &configuration(secret_file, name), "--file").and_then(|()| {
         // What was written must be right: a name may not be one, and a path may not be either.
         let sources = config::Sources { file: Some(file.to_owned()), ..config::Sources::default() };
         config::load(&sources).map(drop).map_err(|problems| {
@@ -109,14 +113,15 @@ pub(super) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-fn create(path: &Path, mode: u32, text: &str) -> Outcome {
+fn create(path: &Path, mode: u32, text: &str, flag: &str) -> Outcome {
     files::create(path, mode, text).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => taken(path),
+        io::ErrorKind::AlreadyExists => taken(path, flag),
         _ => Failure::new(format!("cannot write `{}`: {error}", path.display())),
     })
 }
 
-fn taken(path: &Path) -> Failure {
+/// A file is there already that `flag` names, or gives its name to.
+fn taken(path: &Path, flag: &str) -> Failure {
     Failure::new(format!("`{}` is there already, and is left as it is", path.display()))
-        .hint("name another with `--file` or `--name`, or move this one away".to_owned())
+        .hint(format!("name another with `{flag}`, or move this one away"))
 }

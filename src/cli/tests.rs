@@ -144,6 +144,7 @@ fn a_first_configuration_is_valid_and_never_overwrites() {
     assert_eq!(fs::read(&file).unwrap(), before);
     assert_eq!(fs::read_to_string(&secret_file).unwrap().trim_end(), secret.expose());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "a failed `init` leaves nothing behind");
+    assert!(init::write(&folder.path().join("no/a"), Path::new("b"), "a").unwrap_err().words().contains("mkdir -p"));
 }
 
 #[test]
@@ -198,6 +199,7 @@ fn receipts_are_listed_in_a_table() {
             dispatches: vec![dispatch("log", DispatchState::Done, 1), dispatch("bot", DispatchState::Waiting, 3)],
         },
         Listed { receipt: receipt(1, Content::Unparsed { reason: "it is not JSON".to_owned() }), dispatches: Vec::new() },
+        Listed { receipt: Receipt { source: Source::Recovered, ..receipt(3, rejected()) }, dispatches: Vec::new() },
     ];
     insta::assert_snapshot!("events_list", events::list_table(&items));
 }

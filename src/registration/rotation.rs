@@ -71,7 +71,7 @@ pub enum Progress {
     Prepared {
         /// What it is called.
         label: String,
-        /// Whether an earlier run has made it.
+        /// Whether it was there already: a server made it at its start, or an earlier run did.
         resumed: bool,
     },
     /// Every running server accepts it.
@@ -108,7 +108,7 @@ pub struct Outlook {
     pub webhook: Webhook,
     /// The secret that Apple signs with, as far as is known.
     pub current: Option<String>,
-    /// The new secret that an earlier run has made, if it was interrupted.
+    /// The new secret, if there is one already: made by a server at its start, or by an earlier run that was interrupted.
     pub next: Option<String>,
     /// How many servers are running.
     pub servers: usize,
@@ -215,7 +215,9 @@ impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Prepared { label, resumed: false } => write!(f, "made the secret `{label}`"),
-            Self::Prepared { label, resumed: true } => write!(f, "going on with the secret `{label}` of an earlier run"),
+            Self::Prepared { label, resumed: true } => {
+                write!(f, "going on with the secret `{label}`, which was made before and is not in use yet")
+            }
             Self::Accepted { servers: 1 } => f.write_str("the running server accepts it"),
             Self::Accepted { servers } => write!(f, "all {servers} running servers accept it"),
             Self::Told { webhook } => write!(f, "Apple has it, for the webhook `{webhook}`"),

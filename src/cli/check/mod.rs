@@ -47,8 +47,9 @@ pub(super) async fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
         Err(found) => (found.problems.clone(), &found.warnings),
     };
     let is_json = arguments.format.json;
-    if !is_json {
-        output::line(words(&problems, warnings))?;
+    let given = listed(&problems, warnings);
+    if !is_json && !given.is_empty() {
+        output::line(given)?;
     }
     let endpoints = loaded.iter().flat_map(|loaded| &loaded.config.endpoints);
     for endpoint in endpoints.filter(|endpoint| endpoint.kind == EndpointKind::XcodeCloud && !is_json) {
@@ -66,6 +67,10 @@ pub(super) async fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
         _ => None,
     };
     let ok = problems.is_empty() && online.as_ref().is_none_or(online::Findings::are_good);
+    if !is_json {
+        let wrong = online.as_ref().map_or(0, online::Findings::wrong);
+        output::line(verdict(problems.len() + wrong, warnings.len()))?;
+    }
     if is_json {
         let mut document = json!({ "ok": ok, "problems": problems, "warnings": warnings });
         if let Some(findings) = &online {
@@ -80,15 +85,19 @@ pub(super) async fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
     }
 }
 
-/// The findings as people read them.
-pub(super) fn words(problems: &[Problem], warnings: &[Problem]) -> String {
+/// What was found in the configuration, as people read it.
+pub(super) fn listed(problems: &[Problem], warnings: &[Problem]) -> String {
     let mut lines: Vec<String> = warnings.iter().map(|warning| format!("warning: {warning}")).collect();
     lines.extend(problems.iter().map(ToString::to_string));
+    lines.join("\n")
+}
+
+/// What it comes to, in the last line.
+pub(super) fn verdict(problems: usize, warnings: usize) -> String {
     let number = |count: usize, one: &str, many: &str| match count {
         0 => format!("no {many}"),
         1 => format!("1 {one}"),
         _ => format!("{count} {many}"),
     };
-    lines.push(format!("{}, {}", number(problems.len(), "problem", "problems"), number(warnings.len(), "warning", "warnings")));
-    lines.join("\n")
+    format!("{}, {}", number(problems, "problem", "problems"), number(warnings, "warning", "warnings"))
 }

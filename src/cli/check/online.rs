@@ -88,9 +88,14 @@ impl Findings {
         Ok(())
     }
 
+    /// How many things are wrong.
+    pub(super) fn wrong(&self) -> usize {
+        self.all.iter().filter(|finding| finding.ok == Some(false)).count()
+    }
+
     /// Whether nothing is wrong.
     pub(super) fn are_good(&self) -> bool {
-        self.all.iter().all(|finding| finding.ok != Some(false))
+        self.wrong() == 0
     }
 
     /// Whether somebody could not be reached or said no.

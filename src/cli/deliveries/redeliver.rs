@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     asc::{
-        Client, Error,
+        AppleError, Client, Error,
         delivery::{DeliveredEvent, DeliveryFilter, DeliveryState, EventDeliveries, by_event},
     },
     config::Config,
@@ -155,10 +155,16 @@ fn report(answers: Vec<(String, Result<String, Error>)>, format: Format) -> Outc
     }
     // Apple speaks of a field of the request, which the person has never seen.
     let of_the_delivery = matches!(last.status(), Some(404 | 409));
-    let failure = asked(last);
+    let is_unknown = matches!(&last, Error::Refused { refusal, .. } if refusal.said.errors().iter().any(is_of_no_such_delivery));
+    let failure = if is_unknown { Failure::not_found(last.with_causes()) } else { asked(last) };
     Err(if of_the_delivery {
         failure.hint("`asc-webhooks deliveries list` shows the deliveries there are".to_owned())
     } else {
         failure
     })
+}
+
+/// The one thing that the request refers to is the delivery.
+fn is_of_no_such_delivery(error: &AppleError) -> bool {
+    error.code.as_deref() == Some("ENTITY_ERROR.RELATIONSHIP.INVALID")
 }

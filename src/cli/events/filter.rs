@@ -9,6 +9,7 @@ use super::{
 use crate::{
     clock::{Clock as _, SystemClock},
     config::Config,
+    event::{EventKind, sample},
     inbox::{DispatchState, Store, query::ReceiptFilter},
 };
 
@@ -67,7 +68,7 @@ impl Filter {
             kinds,
             event_id: self.event_id.clone(),
             subject_id: self.subject.clone(),
-            state: self.state.clone(),
+            state: self.state.as_deref().map(state),
             since: self.since,
             until: self.until,
             unparsed: self.unparsed,
@@ -79,8 +80,33 @@ impl Filter {
     }
 }
 
+/// The state that is meant: Apple's, however its letters are written, or one that is not known here, as it stands.
+fn state(text: &str) -> String {
+    let known = EventKind::ALL.iter().flat_map(sample::states).find(|known| known.eq_ignore_ascii_case(text));
+    known.map_or_else(|| text.to_owned(), |known| (*known).to_owned())
+}
+
 fn dispatch_state(text: &str) -> Result<DispatchState, String> {
     let names = DispatchState::ALL.map(DispatchState::as_str);
-    let state = DispatchState::ALL.into_iter().find(|state| state.as_str() == text);
+    let state = DispatchState::ALL.into_iter().find(|state| state.as_str().eq_ignore_ascii_case(text));
     state.ok_or_else(|| format!("expected one of {}", names.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        assert_eq!(state(text), expected);
+    }
+
+    #[test]
+    fn letters_may_be_small_or_large() {
+        check("rejected", "REJECTED");
+        check("In_Review", "IN_REVIEW");
+        check("REJECTED", "REJECTED");
+        check("a_state_of_Tomorrow", "a_state_of_Tomorrow");
+        assert_eq!(dispatch_state("Dead"), Ok(DispatchState::Dead));
+    }
 }

@@ -59,7 +59,10 @@ pub(in crate::cli) fn table(items: &[Listed]) -> String {
         vec![
             receipt.id.to_string(),
             output::time(receipt.received_at),
-            if receipt.source == Source::Unsigned { format!("{} (unsigned)", receipt.endpoint) } else { receipt.endpoint.clone() },
+            match receipt.source {
+                Source::Pushed => receipt.endpoint.clone(),
+                source => format!("{} ({})", receipt.endpoint, source.as_str()),
+            },
             output::short(&kind),
             output::short(&state),
             output::short(&subject),

@@ -74,7 +74,7 @@ pub(super) async fn run(config: &Config, client: &Client, arguments: &Arguments)
 fn steps(outlook: &Outlook, grace: Duration) -> String {
     let Outlook { endpoint, webhook, current, next, servers, .. } = outlook;
     let first = match next {
-        Some(next) => format!("go on with the secret `{next}` of an earlier run"),
+        Some(next) => format!("go on with the secret `{next}`, which was made before and is not in use yet"),
         None => format!("make a secret for the endpoint `{endpoint}` and keep it in the store"),
     };
     let last = match current {
