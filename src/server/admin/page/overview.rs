@@ -107,9 +107,13 @@ fn concerns(stats: &Stats, accounts: &[Account], failing: &[Failing], now: Times
         add(true, what, "Events may be getting lost. See what it means and what to do.", "/refused");
     }
     for handler in stats.handlers.iter().filter(|handler| handler.dead > 0) {
-        let dispatches = if handler.dead == 1 { "dispatch is" } else { "dispatches are" };
+        let (dispatches, replay) = if handler.dead == 1 {
+            ("dispatch is", "See why, mend the cause, and replay it.")
+        } else {
+            ("dispatches are", "See why, mend the cause, and replay them.")
+        };
         let what = format!("{} {dispatches} dead at {}", grouped(handler.dead), handler.handler);
-        add(true, what, "See why, mend it, and replay them.", "/handlers");
+        add(true, what, replay, "/handlers");
     }
     for (handler, paused) in stats.handlers.iter().filter_map(|handler| Some((handler, handler.paused.as_ref()?))) {
         let waiting = grouped(handler.waiting);
@@ -132,7 +136,8 @@ fn concerns(stats: &Stats, accounts: &[Account], failing: &[Failing], now: Times
     let oldest = oldest_open(stats).map(|time| now.duration_since(time)).filter(|age| *age > PATIENCE);
     let what = format!("The oldest event that is not handled came {} ago", span(oldest.unwrap_or_default()));
     add(oldest.is_some(), what, "See what its handler says.", "/handlers");
-    let what = format!("{} of what was let in is no event", grouped(stats.unparsed));
+    let no_event = if stats.unparsed == 1 { "is no event" } else { "are no events" };
+    let what = format!("{} of what was let in {no_event}", grouped(stats.unparsed));
     add(stats.unparsed > 0, what, "A newer version may read it: asc-webhooks events reparse tries again.", "/events?unparsed=true");
     concerns
 }

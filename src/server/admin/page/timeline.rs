@@ -146,7 +146,7 @@ const KEYS: [(&str, &str); 9] = [
     ("pending", "waiting for release"),
     ("processing", "being processed"),
     ("out", "out or replaced"),
-    ("unknown", "a state that this version does not know"),
+    ("unknown", "a state that this program does not know"),
     (UNTOLD, "nothing was told"),
 ];
 
