@@ -42,7 +42,9 @@ impl Shutdown {
     }
 
     /// Makes sure that what has begun comes to its end: a future that goes on in a task of its own when whoever polls it lets it
-    /// go. It costs less than a task from the start, which would be needed only then.
+    /// go, even before the first poll. It costs less than a task from the start, which would be needed only then.
+    ///
+    /// It must not be polled again after it has ended: it would never answer.
     pub fn see_through<F>(&self, begun: F) -> SeenThrough<F::Output>
     where
         F: Future + Send + 'static,
@@ -86,7 +88,7 @@ impl Shutdown {
 }
 
 /// See [`Shutdown::see_through`].
-#[must_use = "nothing is begun before it is polled"]
+#[must_use = "its answer is lost when it is not awaited: it then goes on in a task of its own"]
 pub struct SeenThrough<T: Send + 'static> {
     /// What is left to do: none once it has ended, by itself or by a panic.
     rest: Option<Pin<Box<dyn Future<Output = T> + Send>>>,

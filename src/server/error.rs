@@ -61,7 +61,7 @@ pub enum Refused {
         /// The time it had.
         within: Duration,
     },
-    /// What came is no request of HTTP/1.1, or none that everybody would read in the same way.
+    /// What came is no request of HTTP/1.1, in its head or in how its body is sent, or none that everybody would read in the same way.
     #[error("it is no proper request of HTTP/1.1")]
     Garbled,
     /// As many connections as may be were open, so it had to wait for the end of another. It was answered all the same.
@@ -76,6 +76,9 @@ pub enum Refused {
         /// The most that may wait.
         limit: usize,
     },
+    /// There is no more room for bodies of which nothing is proven yet.
+    #[error("large bodies of which nothing is proven take up all the room they have")]
+    TooMuch,
     /// The program is stopping.
     #[error("the program is stopping")]
     Stopping,
@@ -109,7 +112,7 @@ impl Refused {
             Self::HeadTooLarge => "431",
             Self::TooSlow { .. } | Self::HeadTooSlow { .. } => "408",
             Self::Interrupted | Self::Ambiguous | Self::Garbled => "400",
-            Self::TooMany { .. } | Self::Stopping | Self::NotKept { .. } => "503",
+            Self::TooMany { .. } | Self::TooMuch | Self::Stopping | Self::NotKept { .. } => "503",
             Self::Panicked => "500",
         })
     }
@@ -135,6 +138,7 @@ impl Refused {
             Self::Garbled => "garbled",
             Self::TooManyConnections { .. } => "too_many_connections",
             Self::TooMany { .. } => "too_many",
+            Self::TooMuch => "too_much",
             Self::Stopping => "stopping",
             Self::NotKept { error, .. } => metrics::store_error_label(error),
             Self::Panicked => "panicked",
@@ -142,7 +146,7 @@ impl Refused {
     }
 
     /// Every word that [`Refused::reason`] can be, in the order in which an operator wants to know of them.
-    pub(super) const REASONS: [&'static str; 23] = [
+    pub(super) const REASONS: [&'static str; 24] = [
         "wrong",
         "absent",
         "malformed",
@@ -155,6 +159,7 @@ impl Refused {
         "unreadable",
         "too_many",
         "too_many_connections",
+        "too_much",
         "panicked",
         "stopping",
         "too_large",
@@ -170,7 +175,7 @@ impl Refused {
 
     /// Whether it is about us and not about what was sent.
     pub(super) fn is_ours(&self) -> bool {
-        self.status().is_server_error() && !matches!(self, Self::Stopping | Self::TooManyConnections { .. })
+        self.status().is_server_error() && !matches!(self, Self::Stopping | Self::TooMuch | Self::TooManyConnections { .. })
     }
 
     /// The answer in numbers and words.
@@ -183,7 +188,7 @@ impl Refused {
             Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, r#"{"error":"too large"}"#),
             Self::TooSlow { .. } | Self::HeadTooSlow { .. } => (StatusCode::REQUEST_TIMEOUT, r#"{"error":"too slow"}"#),
             Self::Interrupted | Self::Ambiguous | Self::Garbled => (StatusCode::BAD_REQUEST, r#"{"error":"bad request"}"#),
-            Self::TooMany { .. } | Self::TooManyConnections { .. } | Self::Stopping | Self::NotKept { .. } => {
+            Self::TooMany { .. } | Self::TooMuch | Self::TooManyConnections { .. } | Self::Stopping | Self::NotKept { .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, r#"{"error":"unavailable"}"#)
             }
             Self::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, r#"{"error":"internal"}"#),
@@ -193,7 +198,7 @@ impl Refused {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::NotKept { retry_after, .. } => Some(*retry_after),
-            Self::TooMany { .. } | Self::Stopping => Some(COME_BACK),
+            Self::TooMany { .. } | Self::TooMuch | Self::Stopping => Some(COME_BACK),
             _ => None,
         }
     }
@@ -258,6 +263,7 @@ mod tests {
         check(Refused::HeadTooLarge, 431, None, true);
         check(Refused::HeadTooSlow { within: Duration::from_secs(1) }, 408, None, true);
         check(Refused::TooMany { limit: 1 }, 503, Some("1"), false);
+        check(Refused::TooMuch, 503, Some("1"), true);
         check(Refused::Stopping, 503, Some("1"), true);
         check(Refused::Panicked, 500, None, true);
         let full = StoreError::Full("no room".to_owned());

@@ -91,6 +91,8 @@ pub struct Receiver {
     body_timeout: Duration,
     max_in_flight: usize,
     in_flight: Arc<Semaphore>,
+    /// Room for bodies of which nothing is proven, in KiB.
+    unproven: Arc<Semaphore>,
     readiness: Readiness,
     refusals: Arc<Refusals>,
     fatal: watch::Sender<Option<StoreError>>,
@@ -120,6 +122,7 @@ impl Receiver {
             body_timeout: limits.body_timeout,
             max_in_flight: limits.max_in_flight,
             in_flight: Arc::new(Semaphore::new(limits.max_in_flight.min(Semaphore::MAX_PERMITS))),
+            unproven: receive::room_for_unproven(limits.max_body),
             readiness: Readiness::default(),
             refusals,
             fatal: watch::Sender::new(None),

@@ -4,8 +4,18 @@
 //! come from Apple, or, where nobody signs, brought by somebody who knows a token, and nothing is answered with 200 before it is
 //! kept. What the sender says about the bytes (type, encoding, trailers) is not looked at: the signature is over the bytes as they
 //! come.
+//!
+//! | bound | what happens there |
+//! |---|---|
+//! | the body has, or says that it has, more than `max_body` | 413, closed |
+//! | it takes longer than `body_timeout` | 408, closed |
+//! | 64 MiB of bodies are here and not proven, beyond the first 16 KiB of each | 503, closed; by what has arrived, not by what is declared |
+//! | `max_in_flight` that were let in wait for the store | 503 |
+//!
+//! So strangers cannot fill the memory, however many they are: each has a few KiB, and all together a fixed room. Apple's
+//! notifications, of some 2 KiB, never need any of it.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{error::Error, io, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use axum::{
     body::{Body, HttpBody as _},
@@ -13,9 +23,11 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
 use http::{HeaderName, HeaderValue, Method, StatusCode, request::Parts};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     Receiver,
@@ -34,6 +46,11 @@ const TAKEN: &str = r#"{"status":"ok"}"#;
 /// Digesting more than this takes long enough (some 30 µs) to keep other connections of the thread waiting.
 const SMALL: usize = 64 * 1024;
 
+/// What a body may have before it needs room.
+const FREE: usize = 16 * 1024;
+
+const KIB: usize = 1024;
+
 static SIGNATURE: HeaderName = HeaderName::from_static(signature::HEADER);
 
 /// How a request is to be let in.
@@ -42,6 +59,19 @@ enum Entrance<'e> {
     BySignature(&'e Arc<Secrets>),
     /// It is: whoever sent it knew a token.
     Unsigned(Admission<'e>),
+}
+
+/// A body that is here, of which nothing is proven yet.
+struct Unproven {
+    bytes: Bytes,
+    /// The room that it takes up of what strangers have, in KiB.
+    room: OwnedSemaphorePermit,
+}
+
+/// The room that all unproven bodies have, in KiB, beyond what each may have without. One body as large as allowed always fits.
+pub(super) fn room_for_unproven(max_body: usize) -> Arc<Semaphore> {
+    const ALL: usize = 64 * KIB;
+    Arc::new(Semaphore::new(max_body.div_ceil(KIB).clamp(ALL, Semaphore::MAX_PERMITS)))
 }
 
 /// Answers a request to anything that has no route of its own.
@@ -83,36 +113,44 @@ async fn take_in(receiver: &Arc<Receiver>, endpoint: &Arc<Endpoint>, token: &str
     if receiver.shutdown.has_begun() {
         return Err(Refused::Stopping);
     }
-    let body = read(body, receiver.max_body, receiver.body_timeout).await?;
+    let body = read(body, receiver).await?;
     let brought = match entrance {
         Entrance::BySignature(secrets) => {
             let signatures = head.headers.get_all(&SIGNATURE);
             verify(secrets, signatures.iter(), body, receiver.clock.now()).await?.into()
         }
-        Entrance::Unsigned(admission) => admission.take(body).into(),
+        Entrance::Unsigned(admission) => admission.take(body.bytes).into(),
     };
     keep(receiver, endpoint, brought).await
 }
 
-async fn read(body: Body, limit: usize, within: Duration) -> Result<Bytes, Refused> {
+async fn read(body: Body, receiver: &Receiver) -> Result<Unproven, Refused> {
+    let (limit, within) = (receiver.max_body, receiver.body_timeout);
     // A `Content-Length` above the limit shows here, before a byte of the body is read or asked for with `100 Continue`.
     if usize::try_from(body.size_hint().lower()).is_ok_and(|least| least <= limit) {
-        tokio::time::timeout(within, gather(body, limit)).await.unwrap_or(Err(Refused::TooSlow { within }))
+        tokio::time::timeout(within, gather(body, limit, &receiver.unproven)).await.unwrap_or(Err(Refused::TooSlow { within }))
     } else {
         Err(Refused::TooLarge { limit })
     }
 }
 
-async fn gather(mut body: Body, limit: usize) -> Result<Bytes, Refused> {
+async fn gather(mut body: Body, limit: usize, free: &Arc<Semaphore>) -> Result<Unproven, Refused> {
+    let some_room = |kib| Arc::clone(free).try_acquire_many_owned(kib).map_err(|_| Refused::TooMuch);
+    let mut room = some_room(0)?;
     // Nearly every notification comes in one piece, which is then passed on without a copy.
     let mut first = Bytes::new();
     let mut joined = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Refused::Interrupted)?;
+        let frame = frame.map_err(|error| broken_off(&error))?;
         // Trailers are no data, and are not looked at: a signature among them is none.
         let Ok(data) = frame.into_data() else { continue };
-        if first.len().max(joined.len()) + data.len() > limit {
+        let length = first.len().max(joined.len()) + data.len();
+        if length > limit {
             return Err(Refused::TooLarge { limit });
+        }
+        let needed = length.saturating_sub(FREE).div_ceil(KIB);
+        if let Some(more) = needed.checked_sub(room.num_permits()).filter(|more| *more > 0) {
+            room.merge(some_room(u32::try_from(more).unwrap_or(u32::MAX))?);
         }
         if first.is_empty() {
             first = data;
@@ -123,13 +161,24 @@ async fn gather(mut body: Body, limit: usize) -> Result<Bytes, Refused> {
         }
         joined.extend_from_slice(&data);
     }
-    Ok(if joined.is_empty() { first } else { joined.freeze() })
+    Ok(Unproven { bytes: if joined.is_empty() { first } else { joined.freeze() }, room })
+}
+
+/// Whether the sender went away, or sent what is no body.
+fn broken_off(error: &axum::Error) -> Refused {
+    let mut causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    let of_system = causes.find_map(|cause| cause.downcast_ref::<io::Error>());
+    match of_system.map(io::Error::kind) {
+        // So the reader of chunks says what it thinks of them.
+        Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => Refused::Garbled,
+        _ => Refused::Interrupted,
+    }
 }
 
 async fn verify<'h>(
     secrets: &Arc<Secrets>,
     signatures: impl Iterator<Item = &'h HeaderValue>,
-    body: Bytes,
+    Unproven { bytes: body, room }: Unproven,
     now: Timestamp,
 ) -> Result<Authentic<Bytes>, Refused> {
     if body.len() <= SMALL {
@@ -138,8 +187,12 @@ async fn verify<'h>(
     let secrets = Arc::clone(secrets);
     // The second proves that there is more than one; how many more does not matter.
     let signatures: Vec<HeaderValue> = signatures.take(2).cloned().collect();
-    let verified =
-        tokio::task::spawn_blocking(move || secrets.verify(signatures.iter().map(HeaderValue::as_bytes), body, now)).await;
+    let verified = tokio::task::spawn_blocking(move || {
+        // Held here, because the sender may go away and leave the bytes.
+        let _room = room;
+        secrets.verify(signatures.iter().map(HeaderValue::as_bytes), body, now)
+    });
+    let verified = verified.await;
     Ok(verified.map_err(|_| Refused::Panicked)??)
 }
 
@@ -151,7 +204,9 @@ async fn keep(receiver: &Arc<Receiver>, endpoint: &Arc<Endpoint>, brought: Recei
     let (keeper, endpoint) = (Arc::clone(receiver), Arc::clone(endpoint));
     let keeping = async move {
         let _place = place;
-        keeper.hand_over(&endpoint, brought).await
+        // Caught here and not by the layer, so that it is counted and noted as every other refusal.
+        let handed_over = AssertUnwindSafe(keeper.hand_over(&endpoint, brought)).catch_unwind();
+        handed_over.await.unwrap_or(Err(Refused::Panicked))
     };
     receiver.shutdown.see_through(keeping).await
 }

@@ -223,12 +223,16 @@ async fn a_body_may_have_as_many_bytes_as_configured_and_not_one_more() {
     assert_eq!(bench.store.receipts().await, 1);
 }
 
+/// A body that begins and then does not go on.
+fn unfinished(beginning: Vec<u8>) -> Body {
+    let start = futures_util::stream::once(async { Ok::<_, Infallible>(Frame::data(Bytes::from(beginning))) });
+    Body::new(StreamBody::new(futures_util::StreamExt::chain(start, futures_util::stream::pending())))
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_body_that_does_not_come_is_408() {
     let bench = Bench::new();
-    let start = futures_util::stream::once(async { Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"{"))) });
-    let body = Body::new(StreamBody::new(futures_util::StreamExt::chain(start, futures_util::stream::pending())));
-    let answer = bench.ask(post("/app", &[], body)).await;
+    let answer = bench.ask(post("/app", &[], unfinished(b"{".to_vec()))).await;
     answer.is(408, r#"{"error":"too slow"}"#);
     assert_eq!(answer.header("connection"), Some("close"));
 }
@@ -296,7 +300,15 @@ async fn only_a_broken_store_is_fatal() {
 async fn a_panic_is_500_and_the_next_request_works() {
     let bench = Bench::new();
     bench.store.becomes(Mood::Panics);
-    bench.ask(signed(notification("a"))).await.is(500, r#"{"error":"internal"}"#);
+    let answer = bench.ask(signed(notification("a"))).await;
+    answer.is(500, r#"{"error":"internal"}"#);
+    assert_eq!(answer.header("connection"), Some("close"));
+    let rows = bench.receiver.refusals().rows(|_| true, None, 9);
+    assert_eq!(
+        rows.iter().map(|row| (row.reason, row.count, row.endpoint.as_deref())).collect::<Vec<_>>(),
+        [("panicked", 1, Some("app"))]
+    );
+    assert_eq!(bench.receiver.in_flight.available_permits(), bench.receiver.max_in_flight, "it takes up no place");
     bench.ask(Request::get("/readyz").body(Body::empty()).unwrap()).await.is(500, r#"{"error":"internal"}"#);
     bench.store.becomes(Mood::Works);
     bench.ask(signed(notification("a"))).await.is(200, OK);

@@ -38,6 +38,36 @@ async fn what_is_refused_is_known_and_what_failed_before_matters() {
     assert_eq!((rows.len(), rows[0].reason, rows[0].count), (1, "wrong", 8));
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_not_proven_has_only_so_much_room() {
+    let bench = Bench::new();
+    let unproven = &bench.receiver.unproven;
+    let (all, size) = (unproven.available_permits(), 100 * 1024);
+    assert_eq!(all, 64 * 1024, "KiB");
+    let app = router(Arc::clone(&bench.receiver));
+    let strangers =
+        (0..=all / 84).map(|_| bench.shutdown.spawn(app.clone().oneshot(post("/app", &[], unfinished(vec![b'x'; size])))));
+    let strangers: Vec<_> = strangers.collect();
+    // The last one does not fit in, and is told at once.
+    while !strangers.iter().any(tokio::task::JoinHandle::is_finished) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(unproven.available_permits(), all % 84, "each holds what it has sent beyond the first 16 KiB");
+    let large = Bytes::from(vec![b'x'; size]);
+    let answer = bench.ask(signed(large.clone())).await;
+    answer.is(503, r#"{"error":"unavailable"}"#);
+    assert_eq!((answer.header("retry-after"), answer.header("connection")), (Some("1"), Some("close")));
+    bench.ask(signed(notification("a"))).await.is(200, OK);
+    bench.ask(signed(vec![b'x'; 16 * 1024])).await.is(200, OK);
+    for stranger in strangers {
+        let status = stranger.await.unwrap().unwrap().status();
+        assert!([408, 503].contains(&status.as_u16()), "{status}");
+    }
+    assert_eq!(unproven.available_permits(), all);
+    bench.ask(signed(large)).await.is(200, OK);
+    assert_eq!(unproven.available_permits(), all, "what is proven needs none any more");
+}
+
 #[tokio::test]
 async fn what_worked_before_the_start_counts() {
     let bench = Bench::new();
@@ -64,11 +94,38 @@ fn every_answer_is_counted() {
             bench.ask(post("/a path that an attacker made up".replace(' ', "-").as_str(), &[], "")).await;
             bench.store.becomes(Mood::Fails(StoreError::Full("no room".to_owned())));
             bench.ask(signed(notification("b"))).await;
+            bench.store.becomes(Mood::Panics);
+            bench.ask(signed(notification("b"))).await;
         });
     });
     let mut counted: Vec<_> = shown.lines().filter(|line| line.contains("_total{") && !line.ends_with(" 0")).collect();
     counted.sort_unstable();
     insta::assert_snapshot!(counted.join("\n"));
+}
+
+#[tokio::test]
+async fn who_sends_no_body_is_told_from_who_goes_away() {
+    let bench = Bench::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (receiver, shutdown) = (Arc::clone(&bench.receiver), bench.shutdown.clone());
+    let app = router(Arc::clone(&receiver));
+    bench.shutdown.spawn(async move { serve(listener, app, Limits::public(&limits()), Some(receiver), &shutdown).await });
+
+    let chunked = "POST /app HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for nonsense in ["no length\r\n", "1\r\nxx", "fffffffffffffffffffff\r\n"] {
+        let answer = answer_to(address, &format!("{chunked}{nonsense}")).await;
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.ends_with(r#"{"error":"bad request"}"#), "{nonsense:?}: {answer}");
+    }
+    for begun in ["POST /app HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx", &format!("{chunked}2\r\nx")] {
+        let mut peer = TcpStream::connect(address).await.unwrap();
+        peer.write_all(begun.as_bytes()).await.unwrap();
+        peer.shutdown().await.unwrap();
+        peer.read_to_end(&mut Vec::new()).await.unwrap();
+    }
+    let mut totals: Vec<_> = bench.receiver.refusals().totals().iter().map(|total| (total.reason, total.count)).collect();
+    totals.sort_unstable();
+    assert_eq!(totals, [("garbled", 3), ("interrupted", 2)]);
 }
 
 /// The answer to bytes on a connection of their own.

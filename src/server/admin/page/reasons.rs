@@ -56,7 +56,8 @@ const WORDS: &[Words] = &[
         "full",
         "No room on the disk",
         "Less than store.reserve is free, so nothing new is kept. What is kept is still being handled.",
-        "Make room. Service resumes by itself, and recovery fetches what was turned away.",
+        "Make room, and service resumes by itself. With a key in [asc], recovery fetches what was turned away. Without one, have Apple \
+             redeliver it.",
     ),
     Words::new(
         "busy",
@@ -92,6 +93,12 @@ const WORDS: &[Words] = &[
              limit be raised.",
     ),
     Words::new(
+        "too_much",
+        "Too much unproven",
+        "Large bodies that were still arriving, or not yet verified, took up the 64 MiB that all such bodies have together.",
+        "See below from where: somebody sends large bodies at us. Apple's notifications are so small that they never need this room.",
+    ),
+    Words::new(
         "panicked",
         "A fault of this program",
         "Something in our own code panicked.",
@@ -101,7 +108,7 @@ const WORDS: &[Words] = &[
         "stopping",
         "While stopping",
         "The program was being stopped or restarted.",
-        "Nothing: recovery fetches what Apple sent in that time.",
+        "With a key in [asc], recovery fetches what Apple sent in that time. Without one, have Apple redeliver it.",
     ),
     Words::new(
         "too_large",
@@ -119,7 +126,7 @@ const WORDS: &[Words] = &[
         "interrupted",
         "Broken off",
         "The sender went away in the middle of the body.",
-        "Nothing: it will be sent again or fetched.",
+        "Nothing, if it is a stranger. If it was Apple: with a key in [asc], recovery fetches it; without one, have Apple redeliver it.",
     ),
     Words::new(
         "wrong_method",
@@ -148,7 +155,8 @@ const WORDS: &[Words] = &[
     Words::new(
         "garbled",
         "No proper request",
-        "What came is no request of HTTP/1.1: TLS or HTTP/2 where neither is spoken, a scanner, or a head that contradicts itself.",
+        "What came is no request of HTTP/1.1: TLS or HTTP/2 where neither is spoken, a scanner, a head that contradicts itself, or \
+             a body in chunks that are none.",
         "Nothing, if it is a stranger. If it is your proxy, have it speak plain HTTP/1.1 to this address.",
     ),
     Words::new(
