@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use futures_util::future::BoxFuture;
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
@@ -43,28 +44,30 @@ impl Intake {
     /// # Errors
     /// When the store could not commit it: then nothing was kept, and whoever sent it must be told so.
     pub async fn take_in(&self, endpoint: &Arc<str>, received: impl Into<Received> + Send) -> Result<Accepted, StoreError> {
-        let started = Instant::now();
-        // Nothing of the block is carried through the wait but what it returns: every notification waits here.
-        let (parsed, is_owed, is_fetched, accepting) = {
-            let received = received.into();
-            let parsed = received.read();
-            let owed = parsed.as_ref().map(|event| self.owed(endpoint, event)).unwrap_or_default();
-            let is_owed = !owed.is_empty();
-            let mut arrival = Arrival::new(Arc::clone(endpoint), received, parsed.as_ref(), owed, self.clock.now());
-            arrival.due_at = self.clock.steady();
-            let is_fetched = arrival.way.source() == Source::Recovered;
-            (parsed, is_owed, is_fetched, self.store.accept(arrival))
-        };
+        let (arrived, accepting) = self.begin(endpoint, received.into());
         let accepted = accepting.await?;
         // Recovery looks at everything that Apple lists. That most of it is known is no notification taken in.
-        if !(is_fetched && accepted == Accepted::Known) {
-            metrics::accept_took(started.elapsed());
-            tell(endpoint, &parsed, accepted);
+        if !(arrived.is_fetched && accepted == Accepted::Known) {
+            metrics::accept_took(arrived.at.elapsed());
+            tell(endpoint, &arrived.parsed, accepted);
         }
-        if is_owed && matches!(accepted, Accepted::New { .. }) {
+        if arrived.is_owed && matches!(accepted, Accepted::New { .. }) {
             self.work.notify_one();
         }
         Ok(accepted)
+    }
+
+    /// Reads what has arrived and gives it to the store. What the store is given is not carried through the wait for it as well, since
+    /// every notification waits there: only what has to be told afterwards is.
+    fn begin(&self, endpoint: &Arc<str>, received: Received) -> (Arrived, BoxFuture<'_, Result<Accepted, StoreError>>) {
+        let at = Instant::now();
+        let parsed = received.read();
+        let owed = parsed.as_ref().map(|event| self.owed(endpoint, event)).unwrap_or_default();
+        let is_owed = !owed.is_empty();
+        let mut arrival = Arrival::new(Arc::clone(endpoint), received, parsed.as_ref(), owed, self.clock.now());
+        arrival.due_at = self.clock.steady();
+        let is_fetched = arrival.way.source() == Source::Recovered;
+        (Arrived { at, parsed, is_owed, is_fetched }, self.store.accept(arrival))
     }
 
     /// Tries again to read every receipt that is kept unparsed: a newer version may understand what an older one did not.
@@ -97,6 +100,14 @@ impl Intake {
         let owed = |route: &Route| Owed { handler: Arc::clone(&route.handler), in_order: route.in_order };
         routes.matching(endpoint, event).map(owed).collect()
     }
+}
+
+/// What has to be known of an arrival once the store has it.
+struct Arrived {
+    at: Instant,
+    parsed: Result<Event, NotAnEvent>,
+    is_owed: bool,
+    is_fetched: bool,
 }
 
 /// What came of trying again to read unparsed receipts.
