@@ -6,19 +6,22 @@
 mod apple;
 mod assembly;
 mod details;
+mod socket;
 mod trial;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use axum::Router;
-use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
+use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+use tokio::{sync::Notify, task::JoinHandle};
 
 pub use self::assembly::{check, client, handlers, load, voice};
 use self::{
     apple::AppleSide,
     assembly::assemble,
     details::{apps, enrichment},
+    socket::Socket,
     trial::TriedByWorker,
 };
 use crate::{
@@ -46,6 +49,9 @@ use crate::{
 
 /// How long the tasks have to end after they were cut off.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
+
+/// How long the store has to close. A disk that does not answer must not keep the program from ending.
+const CLOSING: Duration = Duration::from_secs(3);
 
 /// How often figures are folded together that nobody has come to read.
 const TIDY_FIGURES: Duration = Duration::from_secs(5);
@@ -235,15 +241,23 @@ impl App {
     /// # Errors
     /// When the program must end because the store is broken or a part of it died.
     pub async fn until_end(&self, running: Vec<Running>) -> Result<(), AppError> {
-        let config = self.config.load_full();
+        let mut ends: FuturesUnordered<_> = running.into_iter().map(end_of).collect();
         let ended = tokio::select! {
             () = self.shutdown.begun() => Ok(()),
             error = self.receiver.fatal() => Err(AppError::Store(error)),
-            ended = first_to_end(running) => if self.shutdown.has_begun() { Ok(()) } else { Err(ended) },
+            Some(end) = ends.next() => match end {
+                Ok(part) if !self.shutdown.has_begun() => Err(AppError::Died(part)),
+                end => end.map(drop),
+            },
         };
-        let grace = if ended.is_ok() { config.server.shutdown_grace } else { Duration::ZERO };
-        self.stop(grace).await;
-        ended
+        let grace = if ended.is_ok() { self.config.load().server.shutdown_grace } else { Duration::ZERO };
+        let closed = self.stop(grace).await;
+        // Much can break while what is under way comes to its end.
+        let mut broken = ended.err().or_else(|| self.receiver.fatal().now_or_never().map(AppError::Store));
+        while let Some(Some(end)) = ends.next().now_or_never() {
+            broken = broken.or(end.err());
+        }
+        broken.map_or_else(|| closed.map_err(AppError::Store), Err)
     }
 
     async fn listen(&self, config: &Config) -> Result<Vec<Running>, AppError> {
@@ -261,19 +275,25 @@ impl App {
         Ok(running)
     }
 
-    async fn stop(&self, grace: Duration) {
+    /// Ends everything, within the grace period and a few seconds more. Fails if the store is broken.
+    async fn stop(&self, grace: Duration) -> Result<(), StoreError> {
         let shutdown = &self.shutdown;
         shutdown.begin();
         tracing::info!(grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX), "stopping: nothing new is taken on");
         if !shutdown.finished(grace).await {
             tracing::warn!("the grace period is over; what is still under way is cut off and tried again at the next start");
             shutdown.cut_off();
-            shutdown.finished(LAST_MOMENT).await;
+            if !shutdown.finished(LAST_MOMENT).await {
+                tracing::warn!("something does not end even so; it ends with the process");
+            }
         }
-        if let Err(error) = self.store.close().await {
+        let slow = || Err(StoreError::Unavailable(format!("it did not close within {CLOSING:?}")));
+        let closed = tokio::time::timeout(CLOSING, self.store.close()).await.unwrap_or_else(|_| slow());
+        if let Err(error) = &closed {
             tracing::warn!(error = %error, "the store did not close in order; nothing that was acknowledged is lost");
         }
         tracing::info!("stopped");
+        closed.or_else(|error| if error.is_fatal() { Err(error) } else { Ok(()) })
     }
 
     /// Takes a new configuration into effect without dropping a request: endpoints, secrets and handlers. What only takes effect
@@ -317,31 +337,6 @@ pub struct Running {
     task: JoinHandle<Result<(), StoreError>>,
 }
 
-/// An address that is listened on, and nobody is let in yet.
-struct Socket {
-    name: &'static str,
-    listener: TcpListener,
-}
-
-impl Socket {
-    async fn bind(name: &'static str, address: SocketAddr) -> Result<Self, AppError> {
-        let wrong = |source| AppError::Listen { name, address, source };
-        let listener = TcpListener::bind(address).await.map_err(wrong)?;
-        let address = listener.local_addr().map_err(wrong)?;
-        tracing::info!(listener.name = name, %address, "listening");
-        Ok(Self { name, listener })
-    }
-
-    fn serve(self, router: Router, limits: Limits, told: Option<&Arc<Receiver>>, shutdown: &Shutdown) -> Running {
-        let (told, stop) = (told.cloned(), shutdown.clone());
-        let task = shutdown.spawn(async move {
-            server::serve(self.listener, router, limits, told, &stop).await;
-            Ok(())
-        });
-        Running { part: self.name, task }
-    }
-}
-
 async fn tidy_figures(figures: Exposition, shutdown: Shutdown) -> Result<(), StoreError> {
     while !shutdown.has_begun() {
         figures.tidy_up();
@@ -353,17 +348,13 @@ async fn tidy_figures(figures: Exposition, shutdown: Shutdown) -> Result<(), Sto
     Ok(())
 }
 
-/// A part that ends before it should has panicked, or found that the store is broken.
-async fn first_to_end(running: Vec<Running>) -> AppError {
-    let tasks = running.into_iter().map(|running| {
-        Box::pin(async move {
-            match running.task.await {
-                Ok(Err(error)) => AppError::Store(error),
-                Ok(Ok(())) | Err(_) => AppError::Died(running.part),
-            }
-        })
-    });
-    futures_util::future::select_all(tasks).await.0
+/// Which part it was that has come to its end, or why it could not go on: it has panicked, or found that the store is broken.
+async fn end_of(running: Running) -> Result<&'static str, AppError> {
+    match running.task.await {
+        Ok(Ok(())) => Ok(running.part),
+        Ok(Err(error)) => Err(AppError::Store(error)),
+        Err(_) => Err(AppError::Died(running.part)),
+    }
 }
 
 /// Why the program cannot start, or must end.

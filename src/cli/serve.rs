@@ -5,6 +5,7 @@ use std::{
     env,
     io::{self, IsTerminal as _},
     path::Path,
+    time::Duration,
 };
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -24,6 +25,9 @@ use crate::{
     telemetry,
     vault::VaultError,
 };
+
+/// How long threads that are under way have to end once everything else has.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 /// Receive notifications and have them handled, until told to stop
 #[derive(Debug, clap::Args)]
@@ -47,7 +51,10 @@ pub(super) fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
     let loaded = app::load(&sources, setup.registry)?;
     telemetry::init(&loaded.config.telemetry)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(&sources, &loaded, setup.registry))
+    let outcome = runtime.block_on(serve(&sources, &loaded, setup.registry));
+    // Dropping it would wait for threads that a disk or a name server may never let go.
+    runtime.shutdown_timeout(LAST_MOMENT);
+    outcome
 }
 
 async fn serve(sources: &Sources, loaded: &Loaded, registry: &Registry) -> Outcome {

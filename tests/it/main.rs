@@ -18,6 +18,7 @@ mod receive;
 mod recovery;
 mod registration;
 mod sandbox;
+mod stopping;
 mod store;
 mod support;
 mod tidy;

@@ -355,7 +355,7 @@ impl Store for Sqlite {
         self.readers.close();
         let writer = self.writer.clone();
         let closing = tokio::task::spawn_blocking(move || writer.close());
-        closing.await.map_err(|_| StoreError::Unavailable("closing it was interrupted".into()))
+        closing.await.map_err(|_| StoreError::Unavailable("closing it was interrupted".into()))?
     }
 }
 

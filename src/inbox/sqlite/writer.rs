@@ -105,8 +105,8 @@ impl Writer {
         }
     }
 
-    /// Lets the thread finish what is queued and end. Blocks until it has.
-    pub(super) fn close(&self) {
+    /// Lets the thread finish what is queued and end. Blocks until it has, and says whether it broke.
+    pub(super) fn close(&self) -> Result<(), StoreError> {
         drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread
@@ -114,6 +114,7 @@ impl Writer {
         {
             let _ = self.fate.set(StoreError::Unavailable("it has been closed".into()));
         }
+        self.fate.get().filter(|fate| fate.is_fatal()).map_or(Ok(()), |fate| Err(fate.clone()))
     }
 
     fn enqueue(&self, task: Box<dyn Task>) -> Result<(), StoreError> {
@@ -134,7 +135,8 @@ impl Writer {
 /// Dropping it closes it.
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.close();
+        // Whoever wants to know whether it broke has closed it before.
+        let _ = self.close();
     }
 }
 
