@@ -68,6 +68,12 @@ impl Changes {
         std::mem::take(&mut *locked(&self.noted))
     }
 
+    /// Puts back that something has changed, when what was taken could not be looked at: less exactly than it was taken. It wakes
+    /// nobody, since whoever took it knows.
+    pub fn put_back(&self) {
+        locked(&self.noted).others = true;
+    }
+
     fn note(&self, receipts: impl IntoIterator<Item = ReceiptId>) {
         let mut noted = locked(&self.noted);
         for receipt in receipts {

@@ -173,7 +173,14 @@ impl Standing {
             );
         }
         if missing == 0 && self.missing > 0 {
-            tracing::info!(endpoint.name = endpoint, "nothing is missing any more");
+            match account.missing {
+                0 => tracing::info!(endpoint.name = endpoint, "nothing of what Apple lists is missing any more"),
+                younger => tracing::info!(
+                    endpoint.name = endpoint,
+                    missing = younger,
+                    "what could not be fetched back is here or no longer in Apple's list; what is missing now is not given up yet"
+                ),
+            }
         }
         *self = Self { missing, ..Self::default() };
     }

@@ -39,5 +39,6 @@ fn a_gap_that_stays_is_warned_about_once_and_said_to_be_over() {
         "WARN asc_webhooks::recovery: events are in Apple's list and cannot be fetched back; `deliveries list` shows them";
     check(&[(2, 0), (2, 30), (2, 35)], &[warning]);
     check(&[(2, 30), (3, 35)], &[warning, "missing=3"]);
-    check(&[(2, 30), (0, 35), (0, 40)], &[warning, "INFO asc_webhooks::recovery: nothing is missing any more"]);
+    check(&[(2, 30), (0, 35), (0, 40)], &[warning, "INFO asc_webhooks::recovery: nothing of what Apple lists is missing any more"]);
+    check(&[(2, 30), (1, 5)], &[warning, "what is missing now is not given up yet"]);
 }

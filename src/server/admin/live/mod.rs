@@ -30,7 +30,7 @@ use crate::{
     inbox::{
         ReceiptId, Store, StoreError,
         query::{Listed, PageRequest, ReceiptFilter},
-        watched::Changes,
+        watched::{Changes, Noted},
     },
     shutdown::Shutdown,
     telemetry::metrics,
@@ -129,6 +129,21 @@ impl Live {
             return Ok(false);
         };
         let changed = self.changes.take();
+        let told = self.tell_of(changed, since, &mut mark, store).await;
+        if told.is_err() {
+            // Nobody has been told of all that was taken.
+            self.changes.put_back();
+        }
+        told.map(|()| true)
+    }
+
+    async fn tell_of(
+        &self,
+        changed: Noted,
+        since: ReceiptId,
+        mark: &mut Option<ReceiptId>,
+        store: &dyn Store,
+    ) -> Result<(), StoreError> {
         let new = after(store, since, MOST_AT_ONCE).await?;
         let known: BTreeSet<ReceiptId> = changed.receipts.range(..=since).copied().collect();
         if changed.others || new.is_cut || known.len() > MOST_AT_ONCE {
@@ -143,7 +158,7 @@ impl Live {
                 self.say(Told::Receipt(News::of(listed, false)));
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     fn say(&self, told: Told) {

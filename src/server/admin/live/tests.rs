@@ -23,7 +23,12 @@ use super::{
 use crate::{
     clock::ManualClock,
     event::{Event, EventKind, sample},
-    inbox::{Arrival, AttemptResult, Claim, Finish, Owed, Room, Verdict, memory::Memory, watched::Watched},
+    inbox::{
+        Arrival, AttemptResult, Claim, Finish, Owed, Room, Verdict,
+        memory::Memory,
+        sqlite::{Options, Sqlite},
+        watched::Watched,
+    },
     secret::Secret,
     server::{Limits, serve},
     signature::{Secrets, SigningKey, sign},
@@ -227,6 +232,27 @@ async fn more_than_can_be_told_is_told_in_one_word() {
             break;
         }
     }
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_is_told_later() {
+    let scene = Scene::new();
+    scene.keep(names(0..1)).await;
+    // Nobody else is to look meanwhile.
+    scene.shutdown.begin();
+    assert!(scene.shutdown.finished(Duration::from_secs(5)).await);
+    let live = &scene.desk.live;
+    let (mut told, _) = live.listen(&*scene.store).await.unwrap();
+    scene.finish(Verdict::Done).await;
+    let folder = tempfile::tempdir().unwrap();
+    let closed = Sqlite::open(Options::new(folder.path().join("inbox.db"))).unwrap();
+    closed.close().await.unwrap();
+    live.tell(&closed).await.unwrap_err();
+    assert!(told.is_empty());
+    assert!(live.tell(&*scene.store).await.unwrap());
+    assert!(matches!(told.try_recv(), Ok(Told::More)), "which ones they were is not known any more");
+    assert!(live.tell(&*scene.store).await.unwrap());
+    assert!(told.is_empty(), "once is enough");
 }
 
 #[tokio::test(start_paused = true)]
