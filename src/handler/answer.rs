@@ -89,14 +89,14 @@ impl Answer {
                 None => format!("answered {status}, expected 2xx; redirects are not followed"),
             }));
         }
-        let said = excerpt(&self.text, MOST_SHOWN);
-        let error = if said.is_empty() { format!("answered {status}") } else { format!("answered {status}: {said}") };
-        Err(match status {
+        let error = format!("answered {status}");
+        let refusal = match status {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => self.again(error),
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => HandlerError::retry(error),
             status if status.is_server_error() => HandlerError::retry(error),
             _ => HandlerError::reject(error),
-        })
+        };
+        Err(refusal.quoting(excerpt(&self.text, MOST_SHOWN)))
     }
 }
 

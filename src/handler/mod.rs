@@ -292,6 +292,8 @@ impl Context {
 pub struct HandlerError {
     kind: Kind,
     source: Box<dyn std::error::Error + Send + Sync>,
+    /// What the other side said to it; empty as a rule.
+    said: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -303,17 +305,36 @@ enum Kind {
 impl HandlerError {
     /// Try again, when the retry schedule says.
     pub fn retry(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self { kind: Kind::Retry { after: None }, source: error.into() }
+        Self { kind: Kind::Retry { after: None }, source: error.into(), said: String::new() }
     }
 
     /// Try again, but not before `after` has passed: what the other side asked for in a `Retry-After`.
     pub fn retry_after(error: impl Into<Box<dyn std::error::Error + Send + Sync>>, after: Duration) -> Self {
-        Self { kind: Kind::Retry { after: Some(after) }, source: error.into() }
+        Self { kind: Kind::Retry { after: Some(after) }, source: error.into(), said: String::new() }
     }
 
     /// Do not try again: it would fail the same way. The dispatch is dead until somebody replays it.
     pub fn reject(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self { kind: Kind::Reject, source: error.into() }
+        Self { kind: Kind::Reject, source: error.into(), said: String::new() }
+    }
+
+    /// The same, with what the other side said to it. That is kept with the attempt, and stays out of the log: it may quote what it was
+    /// sent, which is more than whoever reads the log is to see.
+    #[must_use]
+    pub fn quoting(mut self, said: impl Into<String>) -> Self {
+        self.said = said.into();
+        self
+    }
+
+    /// The error as the log may have it: without what the other side said.
+    pub(crate) fn unquoted(&self) -> String {
+        let mut line = self.source.to_string();
+        let mut cause = self.source.source();
+        while let Some(error) = cause {
+            line = format!("{line}: {error}");
+            cause = error.source();
+        }
+        line
     }
 
     /// Whether trying again was ruled out.
@@ -345,16 +366,11 @@ impl fmt::Debug for HandlerError {
     }
 }
 
-/// The error and its causes on one line: `outer: inner: root`.
+/// The error, its causes and what was said to it on one line: `outer: inner: root: said`.
 impl fmt::Display for HandlerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.source)?;
-        let mut cause = self.source.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
+        f.write_str(&self.unquoted())?;
+        if self.said.is_empty() { Ok(()) } else { write!(f, ": {}", self.said) }
     }
 }
 

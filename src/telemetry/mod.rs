@@ -81,7 +81,7 @@ fn is_json(format: LogFormat) -> bool {
 
 /// What a panic says, if it is a text of the program. One that was put together at the time may quote a notification: slicing a text
 /// in the wrong place does.
-fn harmless_words(payload: &(dyn Any + Send)) -> &'static str {
+pub(crate) fn harmless_words(payload: &(dyn Any + Send)) -> &'static str {
     payload.downcast_ref::<&'static str>().copied().unwrap_or("(not shown, because it may quote what was being handled)")
 }
 

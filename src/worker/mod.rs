@@ -7,6 +7,7 @@
 //! No transaction is open while a handler runs. If the process dies, its leases are void and the work is claimed again.
 
 pub mod backoff;
+mod end;
 pub mod janitor;
 mod kept;
 pub mod trial;
@@ -20,6 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 use self::{
+    end::{End, panic_text},
     kept::InStore,
     under_way::{Counted, UnderWay},
 };
@@ -199,6 +201,7 @@ impl Worker {
         let (started_at, started) = (self.clock.now(), tokio::time::Instant::now());
         let end = self.handle(lane, &claimed, shutdown).await;
         let took = started.elapsed();
+        let for_log = end.for_log();
         let verdict = self.verdict(lane, &claimed, end);
         match &verdict {
             Verdict::Done => metrics::attempt(&lane.name, AttemptResult::Ok, took),
@@ -206,7 +209,7 @@ impl Worker {
             // It leaves no trace in the history either.
             Verdict::PutBack => {}
         }
-        self.tell(lane, &claimed, &verdict);
+        self.tell(lane, &claimed, &verdict, for_log.as_deref());
         // The result goes first, and with it the claim of the next, so that they share a transaction.
         let make_room = async {
             drop(counted);
@@ -247,7 +250,7 @@ impl Worker {
             biased;
             ended = tokio::time::timeout(lane.timeout, AssertUnwindSafe(handling).catch_unwind()) => match ended {
                 Ok(Ok(answer)) => End::Answered(answer),
-                Ok(Err(panic)) => End::Panicked(panic_text(panic.as_ref())),
+                Ok(Err(panic)) => End::Panicked(panic),
                 Err(_) => End::TimedOut(lane.timeout),
             },
             () = shutdown.hard().cancelled() => End::CutOff,
@@ -296,7 +299,7 @@ impl Worker {
                 return Verdict::Retry { due_at: self.clock.steady(), result: AttemptResult::Lost, error };
             }
             End::Answered(Err(error)) => (error.to_string(), error.after()),
-            End::Panicked(text) => (format!("panicked: {text}"), None),
+            End::Panicked(panic) => (format!("panicked: {}", panic_text(panic.as_ref())), None),
             End::TimedOut(timeout) => (format!("took longer than {}", humantime::format_duration(timeout)), None),
         };
         match backoff::wait(&lane.retry, claimed.attempt, after, chance()) {
@@ -328,7 +331,7 @@ impl Worker {
         }
     }
 
-    fn tell(&self, lane: &Lane, claimed: &Claimed, verdict: &Verdict) {
+    fn tell(&self, lane: &Lane, claimed: &Claimed, verdict: &Verdict, for_log: Option<&str>) {
         let (receipt, handler, number) = (claimed.receipt.id, &*lane.name, claimed.attempt);
         match verdict {
             Verdict::Done => tracing::debug!(receipt.id = receipt.0, handler.name = handler, attempt.number = number, "handled"),
@@ -338,7 +341,7 @@ impl Worker {
                     receipt.id = receipt.0,
                     handler.name = handler,
                     attempt.number = number,
-                    error = plain::short(error),
+                    error = plain::short(for_log.unwrap_or(error)),
                     wait_ms = u64::try_from(wait.as_millis()).unwrap_or_default(),
                     "attempt failed; it is made again"
                 );
@@ -347,21 +350,12 @@ impl Worker {
                 receipt.id = receipt.0,
                 handler.name = handler,
                 attempt.number = number,
-                error = plain::short(error),
+                error = plain::short(for_log.unwrap_or(error)),
                 "dispatch is dead; `events replay` tries it again"
             ),
             Verdict::PutBack => {}
         }
     }
-}
-
-/// How an attempt ended.
-enum End {
-    Answered(Result<(), HandlerError>),
-    Panicked(String),
-    TimedOut(Duration),
-    CutOff,
-    LostTooOften,
 }
 
 fn by_name(lanes: Vec<Lane>) -> HashMap<Arc<str>, Arc<Lane>> {
@@ -392,9 +386,4 @@ fn later(now: Timestamp, wait: Duration) -> Timestamp {
 /// A number from 0 to 1. Without random bytes the wait is merely not shortened.
 fn chance() -> f64 {
     getrandom::u32().map_or(0.0, |number| f64::from(number) / f64::from(u32::MAX))
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("no message").to_owned()
 }

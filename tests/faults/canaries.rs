@@ -101,6 +101,13 @@ command = ["/bin/false"]
 retry = ["10ms"]
 
 [[handler]]
+name = "quotes-what-it-was-told"
+kind = "exec"
+command = ["/bin/sh", "-c", "cat >&2; exit 1"]
+input = "raw"
+retry = ["10ms"]
+
+[[handler]]
 name = "log"
 kind = "log"
 "#

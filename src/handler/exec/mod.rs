@@ -124,11 +124,12 @@ impl Exec {
         }
         let said = if output.stderr.is_empty() { &output.stdout } else { &output.stderr };
         let said = last(&String::from_utf8_lossy(said), MOST_SHOWN);
-        let error = if said.is_empty() { status.to_string() } else { format!("{status}: {said}") };
-        match status.code() {
-            Some(code) if self.reject_codes.contains(&code) => Err(HandlerError::reject(error)),
-            _ => Err(HandlerError::retry(error)),
-        }
+        let error = status.to_string();
+        let failure = match status.code() {
+            Some(code) if self.reject_codes.contains(&code) => HandlerError::reject(error),
+            _ => HandlerError::retry(error),
+        };
+        Err(failure.quoting(said))
     }
 }
 
