@@ -20,7 +20,7 @@ use subtle::ConstantTimeEq as _;
 use super::{
     Desk,
     answer::{self, Problem},
-    page, session,
+    audit, page, session,
 };
 use crate::{config, secret::Secret};
 
@@ -180,6 +180,9 @@ fn admit(desk: &Desk, need: Need, request: &Request) -> Result<Option<Who>, Prob
         return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail));
     };
     let who = who(desk, headers);
+    if who.is_none() && headers.contains_key(header::AUTHORIZATION) {
+        desk.refusals.note_wrong_bearer(audit::peer_of(request).as_deref());
+    }
     let is_change = !matches!(*request.method(), Method::GET | Method::HEAD);
     if is_change && !who.as_ref().is_some_and(|who| who.bears_token) && !is_of_own_page(headers, host) {
         return Err(Problem::new(StatusCode::FORBIDDEN, "a change must come from the page itself, or bear a token"));
@@ -222,8 +225,13 @@ fn host_of<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
 fn is_of_own_page(headers: &HeaderMap, host: &str) -> bool {
     let site = headers.get("sec-fetch-site").map(|site| site == "same-origin");
     let origin = headers.get(header::ORIGIN).map(|origin| {
-        let of = |scheme: &str| origin.to_str().ok().and_then(|origin| origin.strip_prefix(scheme)).is_some_and(|at| at == host);
-        of("http://") || of("https://")
+        let of = |scheme: &str, port: &str| {
+            let at = origin.to_str().ok().and_then(|origin| origin.strip_prefix(scheme));
+            // A proxy may write the host as it likes: in capitals, or with the port that every browser leaves out.
+            let bare = |host: &str| host.strip_suffix(port).unwrap_or(host).to_ascii_lowercase();
+            at.is_some_and(|at| bare(at) == bare(host))
+        };
+        of("http://", ":80") || of("https://", ":443")
     });
     match (site, origin) {
         (None, None) => false,
@@ -270,6 +278,26 @@ mod tests {
         check(&access("127.0.0.1:8081", &[]), &own, &strange);
         check(&access("10.0.0.7:8081", &["hooks.internal"]), &["10.0.0.7:8081", "Hooks.Internal:443"], &["10.0.0.8", "internal"]);
         check(&access("0.0.0.0:8081", &[]), &["10.0.0.7", "192.168.1.1:80"], &["evil.example"]);
+    }
+
+    #[track_caller]
+    fn check_origin(host: &str, origin: &str, is_own: bool) {
+        let headers = HeaderMap::from_iter([(header::ORIGIN, origin.parse().unwrap())]);
+        assert_eq!(is_of_own_page(&headers, host), is_own, "{origin} at {host}");
+    }
+
+    #[test]
+    fn a_proxy_may_write_the_host_in_its_own_way() {
+        check_origin("hooks.example.com", "https://hooks.example.com", true);
+        check_origin("HOOKS.example.com", "https://hooks.example.com", true);
+        check_origin("hooks.example.com:443", "https://hooks.example.com", true);
+        check_origin("hooks.example.com:80", "http://hooks.example.com", true);
+        check_origin("localhost:8081", "http://localhost:8081", true);
+        check_origin("hooks.example.com:80", "https://hooks.example.com", false);
+        check_origin("hooks.example.com:8443", "https://hooks.example.com", false);
+        check_origin("hooks.example.com", "https://hooks.example.com:8443", false);
+        check_origin("hooks.example.com", "https://evil.example", false);
+        check_origin("hooks.example.com", "null", false);
     }
 
     #[test]

@@ -31,13 +31,8 @@ impl Log {
     /// Writes the refusal down, or counts it if one for the same reason was written within the last seconds.
     pub(super) fn tell(&self, refused: &Refused, endpoint: &str, peer: Option<SocketAddr>) {
         let reason = refused.reason();
-        {
-            let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(count) = untold.get_mut(reason) {
-                *count += 1;
-                return;
-            }
-            untold.insert(reason, 0);
+        if !self.is_first(reason) {
+            return;
         }
         let (peer, outcome) = (peer.map(tracing::field::display), refused.outcome());
         if refused.is_ours() {
@@ -55,6 +50,26 @@ impl Log {
                 "a request was {outcome}: {refused}"
             );
         }
+        self.sum_up(reason, outcome);
+    }
+
+    /// The same of a request to the operator's listener whose `Authorization` holds no token of it.
+    pub(super) fn tell_wrong_bearer(&self, peer: Option<&str>) {
+        let reason = "wrong_bearer";
+        if self.is_first(reason) {
+            tracing::warn!(peer.address = peer, refusal.reason = reason, "a request to the admin listener bore no token of it");
+            self.sum_up(reason, "refused");
+        }
+    }
+
+    /// Whether none was written down for this reason within the last seconds; else it is counted.
+    fn is_first(&self, reason: &'static str) -> bool {
+        let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = untold.get_mut(reason).map(|count| *count += 1);
+        count.is_none() && untold.insert(reason, 0).is_none()
+    }
+
+    fn sum_up(&self, reason: &'static str, outcome: &'static str) {
         self.shutdown.spawn(sum_up_later(Arc::clone(&self.untold), reason, outcome, self.shutdown.clone()));
     }
 }
@@ -108,6 +123,25 @@ mod tests {
         );
         log.tell(&Refusal::Wrong.into(), "app", peer);
         assert_eq!(lines.take().len(), 1, "later ones are told at once again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn wrong_tokens_of_operators_are_summed_up_too() {
+        let (lines, _guard) = Lines::listen();
+        let log = Log::new(Shutdown::new());
+        for _ in 0..3 {
+            log.tell_wrong_bearer(Some("192.0.2.7:443"));
+        }
+        tokio::time::sleep(QUIET * 2).await;
+        assert_eq!(
+            lines.take(),
+            [
+                " WARN asc_webhooks::server::refusals::log: a request to the admin listener bore no token of it peer.address=\"192.0.2.7:443\" \
+                 refusal.reason=\"wrong_bearer\"",
+                " WARN asc_webhooks::server::refusals::log: 2 more requests were refused for the same reason refusal.reason=\"wrong_bearer\" \
+                 refusal.count=2",
+            ]
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -91,6 +91,11 @@ impl Refusals {
         record.note(refused, peer, now);
     }
 
+    /// Notes that the operator's listener was asked with a token that is none: in the log only, and never the token.
+    pub(super) fn note_wrong_bearer(&self, peer: Option<&str>) {
+        self.log.tell_wrong_bearer(peer);
+    }
+
     /// The latest refusals, newest first: at most `limit` of those before the row with the number `before`.
     pub(super) fn rows(&self, meets: impl Fn(&Row) -> bool, before: Option<i64>, limit: usize) -> Vec<Row> {
         let records: Vec<_> = self.records().values().chain([&self.nowhere]).map(Arc::clone).collect();

@@ -10,14 +10,14 @@ use url::form_urlencoded;
 
 use super::{
     Answer, Frame, Shared, after, render,
-    view::{Moment, Standing, is_unparsed},
+    view::{Moment, Standing, in_short, is_unparsed, state_in_words},
 };
 use crate::{
     event::{
         Details,
         details::{CrashLog, Feedback, File, PictureFormat, Screenshot},
     },
-    handler::message::{Message, Told, clean, text::clean_lines, words_of},
+    handler::message::{Message, Told, clean, cut, text::clean_lines},
     inbox::{
         Attempt, Content, DispatchId, ReceiptId, Source, StoreError,
         query::{DispatchRecord, ReceiptRecord},
@@ -70,17 +70,24 @@ struct AttemptView {
     error: Option<String>,
 }
 
+/// How many letters of a message's title or sentence are shown: more than any of ours has.
+const LONGEST_SENTENCE: usize = 500;
+
 /// A name and a value, both plain.
 type Line = (&'static str, String);
 
 pub(in super::super) async fn event(State(desk): Shared, Path(id): Path<String>, request: Request) -> Answer {
     let id = ReceiptId(number(&id)?);
     let record = desk.store.receipt(id).await?.ok_or_else(|| deed::no_receipt(id))?;
-    let message = told(&desk, &record).await?;
+    let mut message = told(&desk, &record).await?;
+    if let Some(Message { title, sentence, .. }) = &mut message {
+        // A state or a kind that is new stands in both as it came, and is any text at all.
+        (*title, *sentence) = (cut(title, LONGEST_SENTENCE), cut(sentence, LONGEST_SENTENCE));
+    }
     let dispatches: Vec<DispatchView> = record.dispatches.iter().map(|record| DispatchView::of(&desk, record)).collect();
     let (states, subject) = match &record.receipt.content {
         Content::Event(event) => {
-            let states = [&event.previous_state, &event.state].into_iter().flatten().map(|state| words_of(state)).collect();
+            let states = [&event.previous_state, &event.state].into_iter().flatten().map(|state| state_in_words(state)).collect();
             (states, event.subject_id.clone())
         }
         Content::Unparsed { .. } => (Vec::new(), None),
@@ -200,9 +207,9 @@ fn lines(record: &ReceiptRecord) -> Vec<Line> {
     let mut lines = vec![("Came", receipt.source.as_str().to_owned())];
     match &receipt.content {
         Content::Event(event) => {
-            lines.push(("Kind", clean(&event.kind)));
-            lines.push(("Event id", clean(&event.event_id)));
-            let subject = [&event.subject_type, &event.subject_id].into_iter().flatten().map(|word| clean(word));
+            lines.push(("Kind", in_short(&event.kind)));
+            lines.push(("Event id", in_short(&event.event_id)));
+            let subject = [&event.subject_type, &event.subject_id].into_iter().flatten().map(|word| in_short(word));
             lines.push(("Subject", subject.collect::<Vec<_>>().join(" ")));
         }
         Content::Unparsed { .. } => lines.push(("Endpoint", receipt.endpoint.clone())),

@@ -7,8 +7,9 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use super::view::state_in_words;
 use crate::{
-    handler::message::{clean, cut, duration, words_of},
+    handler::message::{clean, cut, duration},
     review::{Journey, Phase},
 };
 
@@ -178,7 +179,7 @@ fn legs(journey: &Journey, now: Timestamp) -> Vec<Leg> {
     let mut legs: Vec<Leg> = Vec::new();
     let mut missed: Vec<String> = Vec::new();
     for (place, stay) in stays.iter().enumerate() {
-        let state = words_of(&stay.state);
+        let state = state_in_words(&stay.state);
         let is_arrival = stay.phase.is_end() && place + 1 == stays.len();
         let until = match stay.since {
             Some(since) if is_arrival => Some(since),

@@ -11,11 +11,11 @@ use url::form_urlencoded::Serializer;
 use super::{
     Answer, Frame, Shared, render,
     timeline::{Timeline, class_of, name_of},
-    view::{Moment, grouped},
+    view::{Moment, grouped, state_in_words},
 };
 use crate::{
     event::EventKind,
-    handler::message::{clean, duration, text::platform, words_of},
+    handler::message::{clean, duration, text::platform},
     inbox::{ReceiptId, StoreError, history::HistoryFilter, query::PageRequest},
     review::{Journey, LAST, Median, Phase, Spent, Stay, Times},
     server::admin::{
@@ -224,7 +224,7 @@ impl JourneyView {
             platform: journey.platform.as_deref().map(platform),
             link: events_about(journey),
             phase: present.map_or("unknown", |stay| class_of(&stay.phase)),
-            state: present.map(|stay| words_of(&stay.state)).unwrap_or_default(),
+            state: present.map(|stay| state_in_words(&stay.state)).unwrap_or_default(),
             since: present.and_then(|stay| stay.since).map(|since| Moment::of(desk, since)),
             waiting: spent(desk, journey, &journey.waiting, &Phase::Waiting),
             in_review: spent(desk, journey, &journey.in_review, &Phase::InReview),
@@ -239,7 +239,7 @@ impl JourneyView {
 impl StayView {
     fn of(desk: &Desk, stay: &Stay) -> Self {
         Self {
-            state: words_of(&stay.state),
+            state: state_in_words(&stay.state),
             phase: class_of(&stay.phase),
             since: stay.since.map(|since| Moment::of(desk, since)),
             until: stay.until.map(|until| Moment::of(desk, until)),

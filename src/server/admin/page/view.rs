@@ -6,9 +6,12 @@ use serde::Serialize;
 use super::super::Desk;
 use crate::{
     event::EventKind,
-    handler::message::{clean, words_of},
+    handler::message::{clean, cut, words_of},
     inbox::{Content, Dispatch, Receipt, Source, query::Listed},
 };
+
+/// How many letters of a word of Apple's are shown, as in the tables on a terminal: it is any text at all, and must not fill the page.
+const LONGEST: usize = 64;
 
 /// A time as people read it.
 #[derive(Clone, Debug, Serialize)]
@@ -64,8 +67,8 @@ impl Row {
         let (what, change, subject) = match &receipt.content {
             Content::Event(event) => {
                 let states = [&event.previous_state, &event.state].into_iter().flatten();
-                let change = states.map(|state| words_of(state)).collect::<Vec<_>>().join(" → ");
-                (kind_in_words(&event.kind), change, event.subject_id.as_deref().map(clean))
+                let change = states.map(|state| state_in_words(state)).collect::<Vec<_>>().join(" → ");
+                (kind_in_words(&event.kind), change, event.subject_id.as_deref().map(in_short))
             }
             Content::Unparsed { reason } => ("no event".to_owned(), clean(reason), None),
         };
@@ -110,7 +113,7 @@ impl Standing {
 pub(super) fn kind_in_words(kind: &str) -> String {
     let known = EventKind::from(kind);
     if !known.is_known() {
-        return clean(kind);
+        return in_short(kind);
     }
     let spoken = match known.as_str() {
         created if known.family().is_unsigned() => created,
@@ -124,6 +127,16 @@ pub(super) fn kind_in_words(kind: &str) -> String {
         words.extend(letter.to_lowercase());
     }
     words.replace("app store version app version", "app store version").replace("submission", "").trim().to_owned()
+}
+
+/// A word of Apple's, plain, and its beginning only if it is too long to be shown.
+pub(super) fn in_short(word: &str) -> String {
+    cut(&clean(word), LONGEST)
+}
+
+/// A state as people write it, and not longer than a word may be.
+pub(super) fn state_in_words(state: &str) -> String {
+    words_of(&in_short(state))
 }
 
 pub(super) fn is_unparsed(receipt: &Receipt) -> bool {
@@ -152,6 +165,8 @@ mod tests {
         let words: Vec<String> = EventKind::ALL.iter().map(|kind| kind_in_words(kind.as_str())).collect();
         insta::assert_snapshot!(words.join("\n"));
         assert_eq!(kind_in_words("surprise<b>Updated"), "surprise<b>Updated", "it is for the template to escape");
+        let endless = "E".repeat(200_000);
+        assert_eq!([kind_in_words(&endless), state_in_words(&endless)].map(|word| word.chars().count()), [LONGEST; 2]);
     }
 
     #[test]
