@@ -175,10 +175,10 @@ impl Ledger {
         let dead = self.select(
             &format!(
                 "SELECT {} FROM dispatch INDEXED BY dispatch_dead WHERE state = 3 AND (handler, id) >= (?1, ?2) \
-                 AND handler = coalesce(?3, handler) ORDER BY handler, id LIMIT ?4",
+                 AND handler <= ?3 ORDER BY handler, id LIMIT ?4",
                 Leaving::COLUMNS
             ),
-            params![only.map_or(from.0, |only| only.max(from.0)), from.1, only, i64::try_from(limit).unwrap_or(i64::MAX)],
+            params![only.unwrap_or(from.0), from.1, only.unwrap_or(i64::MAX), i64::try_from(limit).unwrap_or(i64::MAX)],
         )?;
         let next = dead.last().filter(|_| dead.len() == limit).map(|last| (last.handler, last.id + 1));
         Ok((self.revive_all(&dead, DispatchState::Dead, now)?, next))
