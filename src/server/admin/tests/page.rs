@@ -54,6 +54,16 @@ async fn what_each_view_says() {
 }
 
 #[tokio::test]
+async fn one_is_spoken_of_as_one() {
+    let bench = Bench::new();
+    for (id, button) in [("a", "Replay the dead one"), ("b", "Replay all 2 dead")] {
+        bench.keep(&version(id), &["ci"]).await;
+        bench.finish("ci", dead("the build is gone")).await;
+        assert!(bench.get("/handlers").await.text.contains(button), "{button}");
+    }
+}
+
+#[tokio::test]
 async fn an_empty_view_says_what_to_do_next() {
     let bench = Bench::with(
         "[[endpoint]]\nname = 'my-app'\npath = '/my-app'\nsecrets = ['a secret for the tests of the page']\n[admin]\ntoken = 'the token of an operator'\n",
