@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
 use super::http::{Connection, event};
 
@@ -88,9 +89,11 @@ async fn work(plan: &Arc<Plan>) -> anyhow::Result<Report> {
     }
     let (next, waits) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(Vec::new())));
     let start = Instant::now();
+    let pace = plan.rate.map(|rate| Arc::new(Pace { start, rate, due: Semaphore::new(0) }));
+    pace.clone().map(|pace| std::thread::spawn(move || pace.keep()));
     let mut clients = tokio::task::JoinSet::new();
     for connection in connections {
-        clients.spawn(client(plan.clone(), connection, start, next.clone(), waits.clone()));
+        clients.spawn(client(plan.clone(), connection, start, next.clone(), pace.clone(), waits.clone()));
     }
     while let Some(client) = clients.join_next().await {
         client??;
@@ -107,6 +110,7 @@ async fn client(
     mut connection: Connection,
     start: Instant,
     next: Arc<AtomicU64>,
+    pace: Option<Arc<Pace>>,
     waits: Arc<Mutex<Vec<Duration>>>,
 ) -> anyhow::Result<()> {
     let expected = if plan.forged { 401 } else { 200 };
@@ -122,9 +126,8 @@ async fn client(
         }
         let body = event(plan.first + number);
         let mut due = Instant::now();
-        if let Some(rate) = plan.rate {
-            due = start + Duration::from_secs(1) * u32::try_from(number)? / rate;
-            tokio::time::sleep_until(due.into()).await;
+        if let Some(pace) = &pace {
+            due = pace.wait_for(number).await?;
         }
         let status = connection.send(&body, plan.forged).await?;
         ensure!(status == expected, "answered {status} instead of {expected}");
@@ -132,4 +135,31 @@ async fn client(
     }
     waits.lock().unwrap_or_else(std::sync::PoisonError::into_inner).append(&mut mine);
     Ok(())
+}
+
+/// Says when an event is due. The runtime's own timer knows whole milliseconds, in which several would come together.
+struct Pace {
+    start: Instant,
+    rate: u32,
+    due: Semaphore,
+}
+
+impl Pace {
+    /// Lets one event after the other go, each at its time.
+    fn keep(&self) {
+        for number in 0_u32.. {
+            std::thread::sleep(self.time_of(number).saturating_duration_since(Instant::now()));
+            self.due.add_permits(1);
+        }
+    }
+
+    /// Waits until the event is due; says when that was.
+    async fn wait_for(&self, number: u64) -> anyhow::Result<Instant> {
+        self.due.acquire().await?.forget();
+        Ok(self.time_of(u32::try_from(number)?))
+    }
+
+    fn time_of(&self, number: u32) -> Instant {
+        self.start + Duration::from_secs(1) * number / self.rate
+    }
 }
