@@ -9,11 +9,11 @@ use super::{
     ledger::Ledger,
 };
 
-impl Ledger {
+impl Ledger<'_> {
     /// See [`super::super::Store::note_listed`].
     pub(super) fn note_listed(&mut self, endpoint: &str, entries: &[Entry], now: Timestamp) -> Result<()> {
         let endpoint = self.name(endpoint)?;
-        let mut note = self.connection.prepare_cached(
+        let note = self.prepared(
             "INSERT INTO listed (endpoint, event, listed_at, noted_at, kept) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (endpoint, event) \
              DO UPDATE SET listed_at = min(listed_at, excluded.listed_at), kept = max(kept, excluded.kept) \
              WHERE listed_at > excluded.listed_at OR kept < excluded.kept",
@@ -29,23 +29,20 @@ impl Ledger {
         let endpoint = self.name(endpoint)?;
         match pass {
             Pass::Complete { mark, forget_before } => {
-                self.connection
-                    .prepare_cached("DELETE FROM listed WHERE endpoint = ?1 AND listed_at < ?2")?
+                self.prepared("DELETE FROM listed WHERE endpoint = ?1 AND listed_at < ?2")?
                     .execute(params![endpoint, micros(*forget_before)])?;
-                self.connection
-                    .prepare_cached(
+                self.prepared(
                         "INSERT INTO recovery (endpoint, mark, completed_at) VALUES (?1, ?2, ?3) ON CONFLICT (endpoint) DO UPDATE SET \
                          mark = coalesce(excluded.mark, mark), completed_at = excluded.completed_at, failed_at = NULL, error = NULL",
                     )?
                     .execute(params![endpoint, mark.map(micros), micros(now)])?;
             }
             Pass::Failed { error } => {
-                self.connection
-                    .prepare_cached(
-                        "INSERT INTO recovery (endpoint, failed_at, error) VALUES (?1, ?2, ?3) ON CONFLICT (endpoint) DO UPDATE SET \
+                self.prepared(
+                    "INSERT INTO recovery (endpoint, failed_at, error) VALUES (?1, ?2, ?3) ON CONFLICT (endpoint) DO UPDATE SET \
                          failed_at = excluded.failed_at, error = excluded.error",
-                    )?
-                    .execute(params![endpoint, micros(now), error])?;
+                )?
+                .execute(params![endpoint, micros(now), error])?;
             }
         }
         Ok(())

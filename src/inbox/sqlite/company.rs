@@ -19,7 +19,7 @@ const SHORT_WAIT: Duration = Duration::from_millis(1);
 const LONG_WAIT: Duration = Duration::from_millis(20);
 
 /// Whether a task can wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Haste {
     /// It is done with whatever else is there.
     Now,
@@ -92,7 +92,7 @@ mod tests {
             self.0
         }
 
-        fn attempt(&mut self, _ledger: &mut Ledger) -> rusqlite::Result<()> {
+        fn attempt(&mut self, _ledger: &mut Ledger<'_>) -> rusqlite::Result<()> {
             Ok(())
         }
 

@@ -22,13 +22,12 @@ use super::{
 /// The receipts that belong to subject `?1` of kind `?2` and endpoint `?3`.
 const OF_SUBJECT: &str = "subject_id = ?1 AND kind = ?2 AND endpoint = ?3 AND state IS NOT NULL";
 
-impl Ledger {
+impl Ledger<'_> {
     /// Gives the subject of a receipt its row, if the receipt tells of a state and is the first to do so.
     pub(super) fn note_subject(&mut self, receipt: i64, endpoint: i64, content: &Content) -> Result<()> {
         let Content::Event(Summary { kind, state: Some(_), subject_id: Some(subject), .. }) = content else { return Ok(()) };
         let kind = self.name(kind)?;
-        self.connection
-            .prepare_cached("INSERT OR IGNORE INTO subject (first, endpoint, kind, id, app) VALUES (?1, ?2, ?3, ?4, ?2)")?
+        self.prepared("INSERT OR IGNORE INTO subject (first, endpoint, kind, id, app) VALUES (?1, ?2, ?3, ?4, ?2)")?
             .execute(params![receipt, endpoint, kind, subject])?;
         Ok(())
     }
@@ -37,17 +36,16 @@ impl Ledger {
     pub(super) fn note_app(&mut self, receipt: i64, app: &str) -> Result<()> {
         let app = self.name(app)?;
         self.tally.is_about(app, receipt);
-        self.connection
-            .prepare_cached(
-                "UPDATE subject SET app = ?2 WHERE app <> ?2 AND (id, kind, endpoint) = \
+        self.prepared(
+            "UPDATE subject SET app = ?2 WHERE app <> ?2 AND (id, kind, endpoint) = \
                  (SELECT subject_id, kind, endpoint FROM receipt WHERE id = ?1 AND state IS NOT NULL)",
-            )?
-            .execute([receipt, app])?;
+        )?
+        .execute([receipt, app])?;
         Ok(())
     }
 
     /// Removes the row of a subject of which no receipt is left.
-    pub(super) fn forget_subject(&self, id: &str, kind: i64, endpoint: i64) -> Result<()> {
+    pub(super) fn forget_subject(&mut self, id: &str, kind: i64, endpoint: i64) -> Result<()> {
         self.connection
             .prepare_cached(&format!(
                 "DELETE FROM subject WHERE id = ?1 AND kind = ?2 AND endpoint = ?3 AND NOT EXISTS \

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Result, params};
+use rusqlite::{Connection, OptionalExtension as _, Result, Statement, params};
 
 use super::{
     super::{Accepted, Arrival, Content, DispatchState, Identity, Owed, ReceiptId, Source, Summary, query::Purged},
@@ -20,10 +20,11 @@ const REMEMBERED_NAMES: usize = 4_096;
 
 /// The write connection, inside a transaction.
 #[derive(Debug)]
-pub(super) struct Ledger {
-    pub(super) connection: Connection,
+pub(super) struct Ledger<'c> {
+    pub(super) connection: &'c Connection,
     pub(super) tally: Tally,
     names: BTreeMap<String, i64>,
+    prepared: Vec<(&'static str, Statement<'c>)>,
 }
 
 /// What a dispatch needs to know of its receipt to be put in order.
@@ -44,15 +45,44 @@ impl Line {
     }
 }
 
-impl Ledger {
+impl<'c> Ledger<'c> {
     /// Takes over a connection.
-    pub(super) fn new(connection: Connection) -> Self {
-        Self { connection, tally: Tally::default(), names: BTreeMap::new() }
+    pub(super) fn new(connection: &'c Connection) -> Self {
+        Self { connection, tally: Tally::default(), names: BTreeMap::new(), prepared: Vec::new() }
     }
 
-    /// Ends the transaction's work: what is left to write before the commit.
-    pub(super) fn settle(&mut self) -> Result<()> {
-        self.tally.write(&self.connection)
+    /// A statement, which is prepared at its first use and kept: an event needs some ten of them, and a cache that looks them up by
+    /// their text costs half of what the smaller ones do.
+    pub(super) fn prepared(&mut self, sql: &'static str) -> Result<&mut Statement<'c>> {
+        // By where the text stands in the program: should one stand twice, it is prepared twice.
+        let known = self.prepared.iter().position(|(text, _)| std::ptr::eq(*text, sql));
+        let at = known.unwrap_or(self.prepared.len());
+        if known.is_none() {
+            self.prepared.push((sql, self.connection.prepare(sql)?));
+        }
+        Ok(&mut self.prepared[at].1)
+    }
+
+    /// Begins a transaction.
+    pub(super) fn begin(&mut self) -> Result<()> {
+        self.prepared("BEGIN IMMEDIATE")?.execute([]).map(drop)
+    }
+
+    /// Writes what is left to write, and commits.
+    pub(super) fn commit(&mut self) -> Result<()> {
+        for (name, what, by) in self.tally.take_changes() {
+            self.prepared(
+                "INSERT INTO tally (name, what, n) VALUES (?1, ?2, ?3) ON CONFLICT (name, what) DO UPDATE SET n = n + excluded.n",
+            )?
+            .execute((name, what, by))?;
+        }
+        for (name, what, newest) in self.tally.take_newest() {
+            self.prepared(
+                "INSERT INTO tally (name, what, n) VALUES (?1, ?2, ?3) ON CONFLICT (name, what) DO UPDATE SET n = max(n, excluded.n)",
+            )?
+            .execute((name, what, newest))?;
+        }
+        self.prepared("COMMIT")?.execute([]).map(drop)
     }
 
     /// Forgets what the transaction brought in, because it is undone.
@@ -72,9 +102,11 @@ impl Ledger {
         self.insert_receipt(endpoint, *received_at, way.source(), content)?;
         let id = self.connection.last_insert_rowid();
         let secret = way.secret().map(|secret| self.name(secret)).transpose()?;
-        self.connection
-            .prepare_cached("INSERT INTO original (receipt, identity, signature, secret, body) VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![id, identity.content(), way.signature(), secret, body.as_ref()])?;
+        let keeping =
+            self.prepared("INSERT INTO original (receipt, identity, signature, secret, body) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        keeping.execute(params![id, identity.content(), way.signature(), secret, body.as_ref()])?;
+        // It has a copy of the body.
+        keeping.clear_bindings();
         self.remember(identity)?;
         self.note_subject(id, endpoint, content)?;
         self.owe_beside(Vec::new(), id, owed, &Line::of(content, *received_at), *due_at)?;
@@ -98,8 +130,7 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<bool> {
         let unparsed = self
-            .connection
-            .prepare_cached("SELECT endpoint, received_at FROM receipt WHERE id = ?1 AND reason IS NOT NULL")?
+            .prepared("SELECT endpoint, received_at FROM receipt WHERE id = ?1 AND reason IS NOT NULL")?
             .query_row([id.0], |row| Ok((row.get::<_, i64>(0)?, super::column::time(row, 1)?)))
             .optional()?;
         let Some((endpoint, received_at)) = unparsed else { return Ok(false) };
@@ -150,17 +181,14 @@ impl Ledger {
         app: Option<&str>,
         files: &[(String, Bytes)],
     ) -> Result<bool> {
-        let is_there: bool = self
-            .connection
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM receipt WHERE id = ?1)")?
-            .query_row([receipt], |row| row.get(0))?;
+        let is_there: bool =
+            self.prepared("SELECT EXISTS (SELECT 1 FROM receipt WHERE id = ?1)")?.query_row([receipt], |row| row.get(0))?;
         if is_there {
             app.map(|app| self.note_app(receipt, app)).transpose()?;
             self.forget_details(receipt)?;
-            self.connection
-                .prepare_cached("INSERT INTO details (receipt, json) VALUES (?1, ?2)")?
-                .execute(params![receipt, details])?;
-            let mut keeping = self.connection.prepare_cached("INSERT INTO file (receipt, name, bytes) VALUES (?1, ?2, ?3)")?;
+            self.connection.execute("INSERT INTO details (receipt, json) VALUES (?1, ?2)", params![receipt, details])?;
+            // Not kept prepared, and so not the bytes either that were its last.
+            let mut keeping = self.connection.prepare("INSERT INTO file (receipt, name, bytes) VALUES (?1, ?2, ?3)")?;
             for (name, bytes) in files {
                 keeping.execute(params![receipt, name, &bytes[..]])?;
             }
@@ -168,16 +196,15 @@ impl Ledger {
         Ok(is_there)
     }
 
-    fn forget_details(&self, receipt: i64) -> Result<()> {
-        self.connection.prepare_cached("DELETE FROM details WHERE receipt = ?1")?.execute([receipt])?;
-        self.connection.prepare_cached("DELETE FROM file WHERE receipt = ?1")?.execute([receipt])?;
+    fn forget_details(&mut self, receipt: i64) -> Result<()> {
+        self.prepared("DELETE FROM details WHERE receipt = ?1")?.execute([receipt])?;
+        self.prepared("DELETE FROM file WHERE receipt = ?1")?.execute([receipt])?;
         Ok(())
     }
 
     /// See [`super::super::Store::probe`].
     pub(super) fn probe(&mut self, now: Timestamp) -> Result<()> {
-        self.connection
-            .prepare_cached("INSERT INTO probe (id, at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET at = excluded.at")?
+        self.prepared("INSERT INTO probe (id, at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET at = excluded.at")?
             .execute([micros(now)])?;
         Ok(())
     }
@@ -187,7 +214,7 @@ impl Ledger {
         if let Some(id) = self.known_name(name)? {
             return Ok(id);
         }
-        self.connection.prepare_cached("INSERT INTO name (name) VALUES (?1)")?.execute([name])?;
+        self.prepared("INSERT INTO name (name) VALUES (?1)")?.execute([name])?;
         let id = self.connection.last_insert_rowid();
         self.names.insert(name.to_owned(), id);
         Ok(id)
@@ -198,11 +225,7 @@ impl Ledger {
         if let Some(&id) = self.names.get(name) {
             return Ok(Some(id));
         }
-        let found = self
-            .connection
-            .prepare_cached("SELECT id FROM name WHERE name = ?1")?
-            .query_row([name], |row| row.get(0))
-            .optional()?;
+        let found = self.prepared("SELECT id FROM name WHERE name = ?1")?.query_row([name], |row| row.get(0)).optional()?;
         if let Some(id) = found {
             if self.names.len() >= REMEMBERED_NAMES {
                 self.names.clear();
@@ -214,10 +237,9 @@ impl Ledger {
 
     /// Whether the identity is known, and whether its event id is. For an event id never seen before, which is nearly every one, that
     /// is one look into the table.
-    fn look_up(&self, identity: &Identity) -> Result<(bool, bool)> {
+    fn look_up(&mut self, identity: &Identity) -> Result<(bool, bool)> {
         let known: u8 = self
-            .connection
-            .prepare_cached(
+            .prepared(
                 "SELECT CASE WHEN EXISTS (SELECT 1 FROM identity WHERE event = ?1) \
                  THEN 1 + EXISTS (SELECT 1 FROM identity WHERE event = ?1 AND content = ?2) ELSE 0 END",
             )?
@@ -226,8 +248,7 @@ impl Ledger {
     }
 
     fn remember(&mut self, identity: &Identity) -> Result<()> {
-        self.connection
-            .prepare_cached("INSERT INTO identity (event, content) VALUES (?1, ?2)")?
+        self.prepared("INSERT INTO identity (event, content) VALUES (?1, ?2)")?
             .execute(params![identity.event(), identity.content()])?;
         self.tally.add(WHOLE_STORE, What::Identities, 1);
         Ok(())
@@ -237,27 +258,25 @@ impl Ledger {
         match content {
             Content::Event(summary) => {
                 let [kind, state, previous_state, subject_type] = self.summary_names(summary)?;
-                self.connection
-                    .prepare_cached(
-                        "INSERT INTO receipt (received_at, endpoint, source, kind, state, previous_state, subject_type, subject_id, \
+                self.prepared(
+                    "INSERT INTO receipt (received_at, endpoint, source, kind, state, previous_state, subject_type, subject_id, \
                          event_id, time) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-                    )?
-                    .execute(params![
-                        micros(received_at),
-                        endpoint,
-                        source_code(source),
-                        kind,
-                        state,
-                        previous_state,
-                        subject_type,
-                        summary.subject_id,
-                        summary.event_id,
-                        summary.time.map(micros),
-                    ])?;
+                )?
+                .execute(params![
+                    micros(received_at),
+                    endpoint,
+                    source_code(source),
+                    kind,
+                    state,
+                    previous_state,
+                    subject_type,
+                    summary.subject_id,
+                    summary.event_id,
+                    summary.time.map(micros),
+                ])?;
             }
             Content::Unparsed { reason } => {
-                self.connection
-                    .prepare_cached("INSERT INTO receipt (received_at, endpoint, source, reason) VALUES (?1, ?2, ?3, ?4)")?
+                self.prepared("INSERT INTO receipt (received_at, endpoint, source, reason) VALUES (?1, ?2, ?3, ?4)")?
                     .execute(params![micros(received_at), endpoint, source_code(source), reason])?;
             }
         }
@@ -276,16 +295,15 @@ impl Ledger {
     /// Removes a receipt that owes nothing, with all that belongs to it. Returns how many of its dispatches were dead; none if it stays.
     fn remove(&mut self, id: i64) -> Result<Option<u64>> {
         let (first, last) = dispatch_range(id);
-        let mut owing = self.connection.prepare_cached("SELECT handler, state FROM dispatch WHERE id BETWEEN ?1 AND ?2")?;
-        let dispatches: Vec<(i64, DispatchState)> =
-            owing.query_map([first, last], |row| Ok((row.get(0)?, state(row, 1)?)))?.collect::<Result<_>>()?;
-        drop(owing);
+        let dispatches: Vec<(i64, DispatchState)> = self
+            .prepared("SELECT handler, state FROM dispatch WHERE id BETWEEN ?1 AND ?2")?
+            .query_map([first, last], |row| Ok((row.get(0)?, state(row, 1)?)))?
+            .collect::<Result<_>>()?;
         if dispatches.iter().any(|(_, state)| matches!(state, DispatchState::Waiting | DispatchState::Claimed)) {
             return Ok(None);
         }
         let removed = self
-            .connection
-            .prepare_cached("DELETE FROM receipt WHERE id = ?1 RETURNING endpoint, source, reason IS NOT NULL, kind, subject_id")?
+            .prepared("DELETE FROM receipt WHERE id = ?1 RETURNING endpoint, source, reason IS NOT NULL, kind, subject_id")?
             .query_row([id], |row| {
                 let subject = row.get::<_, Option<i64>>(3)?.zip(row.get::<_, Option<String>>(4)?);
                 Ok((row.get::<_, i64>(0)?, source(row, 1)?, row.get::<_, i64>(2)?, subject))
@@ -293,10 +311,10 @@ impl Ledger {
             .optional()?;
         let Some((endpoint, source, unparsed, subject)) = removed else { return Ok(None) };
         subject.map(|(kind, subject)| self.forget_subject(&subject, kind, endpoint)).transpose()?;
-        self.connection.prepare_cached("DELETE FROM original WHERE receipt = ?1")?.execute([id])?;
+        self.prepared("DELETE FROM original WHERE receipt = ?1")?.execute([id])?;
         self.forget_details(id)?;
-        self.connection.prepare_cached("DELETE FROM attempt WHERE dispatch BETWEEN ?1 AND ?2")?.execute([first, last])?;
-        self.connection.prepare_cached("DELETE FROM dispatch WHERE id BETWEEN ?1 AND ?2")?.execute([first, last])?;
+        self.prepared("DELETE FROM attempt WHERE dispatch BETWEEN ?1 AND ?2")?.execute([first, last])?;
+        self.prepared("DELETE FROM dispatch WHERE id BETWEEN ?1 AND ?2")?.execute([first, last])?;
         self.tally.add(endpoint, What::Receipts, -1);
         self.tally.add(endpoint, What::Recovered, -i64::from(source == Source::Recovered));
         self.tally.add(endpoint, What::Unparsed, -unparsed);

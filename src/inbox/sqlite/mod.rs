@@ -148,18 +148,17 @@ impl Sqlite {
             }
         }
         let fate = writer::Fate::default();
-        let mut ledger = Ledger::new(connection);
         let checkpoints = if options.exclusive {
-            ledger.connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(|error| fault::of_read(&error))?;
-            Checkpoints::make_durable(&ledger.connection)?;
-            take_back(&mut ledger).map_err(|error| fault::of_read(&error))?;
+            connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(|error| fault::of_read(&error))?;
+            Checkpoints::make_durable(&connection)?;
+            take_back(&mut Ledger::new(&connection)).map_err(|error| fault::of_read(&error))?;
             Checkpoints::start(place::connect(&path, &options)?, fate.clone())?
         } else {
             Checkpoints::Theirs
         };
         let directory = path.parent().unwrap_or(Path::new("/")).to_owned();
         Ok(Self {
-            writer: Arc::new(Writer::start(ledger, checkpoints, fate.clone(), held)?),
+            writer: Arc::new(Writer::start(connection, checkpoints, fate.clone(), held)?),
             disk: Disk::new(directory, options.reserve),
             readers: Readers::new(path.clone(), options, fate),
             path,
@@ -367,12 +366,11 @@ fn lock_to_migrate(held: Option<&File>, path: &Path) -> Result<Option<File>, Sto
     }
 }
 
-fn take_back(ledger: &mut Ledger) -> rusqlite::Result<()> {
-    ledger.connection.execute_batch("BEGIN IMMEDIATE")?;
+fn take_back(ledger: &mut Ledger<'_>) -> rusqlite::Result<()> {
+    ledger.begin()?;
     let lost = ledger.release_all()?;
     ledger.forget_secrets_readers()?;
-    ledger.settle()?;
-    ledger.connection.execute_batch("COMMIT")?;
+    ledger.commit()?;
     if lost > 0 {
         tracing::warn!(store.lost = lost, "attempts were under way when the last process ended; they will be made again");
     }

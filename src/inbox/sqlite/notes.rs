@@ -13,23 +13,21 @@ pub(super) fn note(connection: &Connection, handler: &str, key: &str) -> Result<
         .optional()
 }
 
-impl Ledger {
+impl Ledger<'_> {
     /// See [`super::super::Store::keep_note`].
     pub(super) fn keep_note(&mut self, handler: &str, key: &str, text: &str, now: Timestamp) -> Result<()> {
-        self.connection
-            .prepare_cached(
-                "INSERT INTO note (handler, key, text, kept_at) VALUES (?1, ?2, ?3, ?4) \
+        self.prepared(
+            "INSERT INTO note (handler, key, text, kept_at) VALUES (?1, ?2, ?3, ?4) \
                  ON CONFLICT (handler, key) DO UPDATE SET text = excluded.text, kept_at = excluded.kept_at",
-            )?
-            .execute(params![handler, key, text, micros(now)])
-            .map(drop)
+        )?
+        .execute(params![handler, key, text, micros(now)])
+        .map(drop)
     }
 
     /// Removes the oldest notes that were last kept before `before`. Returns how many.
     pub(super) fn purge_notes(&mut self, before: Timestamp, limit: usize) -> Result<u64> {
         let removed = self
-            .connection
-            .prepare_cached(
+            .prepared(
                 "DELETE FROM note WHERE (handler, key) IN \
                  (SELECT handler, key FROM note WHERE kept_at < ?1 ORDER BY kept_at LIMIT ?2)",
             )?

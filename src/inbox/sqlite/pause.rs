@@ -17,13 +17,12 @@ pub(super) fn of(connection: &Connection, handler: i64) -> Result<Option<Paused>
         .optional()
 }
 
-impl Ledger {
+impl Ledger<'_> {
     /// See [`super::super::Store::pause`].
     pub(super) fn pause(&mut self, handler: &str, reason: &str, now: Timestamp) -> Result<bool> {
         let handler = self.name(handler)?;
         let made = self
-            .connection
-            .prepare_cached("INSERT INTO paused (handler, since, reason) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
+            .prepared("INSERT INTO paused (handler, since, reason) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
             .execute(params![handler, micros(now), reason])?;
         Ok(made > 0)
     }
@@ -31,6 +30,6 @@ impl Ledger {
     /// See [`super::super::Store::resume`].
     pub(super) fn resume(&mut self, handler: &str) -> Result<bool> {
         let Some(handler) = self.known_name(handler)? else { return Ok(false) };
-        Ok(self.connection.prepare_cached("DELETE FROM paused WHERE handler = ?1")?.execute([handler])? > 0)
+        Ok(self.prepared("DELETE FROM paused WHERE handler = ?1")?.execute([handler])? > 0)
     }
 }

@@ -57,10 +57,10 @@ fn state(code: i64) -> Result<SecretState> {
     }
 }
 
-impl Ledger {
+impl Ledger<'_> {
     /// See [`super::super::Store::keep_secrets`].
     pub(super) fn keep_secrets(&mut self, endpoint: &str, secrets: &[KeptSecret], since: i64) -> Result<bool> {
-        if version(&self.connection)? != since {
+        if version(self.connection)? != since {
             return Ok(false);
         }
         self.connection.execute("DELETE FROM secret WHERE endpoint = ?1", [endpoint])?;

@@ -5,8 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, Result};
-
 use super::{super::DispatchState, column::state_code};
 
 /// What is counted, for a handler, an endpoint, or the store as a whole.
@@ -81,21 +79,15 @@ impl Tally {
         self.newest.clear();
     }
 
-    /// Writes everything.
-    pub(super) fn write(&mut self, connection: &Connection) -> Result<()> {
-        let mut add = connection.prepare_cached(
-            "INSERT INTO tally (name, what, n) VALUES (?1, ?2, ?3) ON CONFLICT (name, what) DO UPDATE SET n = n + excluded.n",
-        )?;
-        for ((name, what), by) in std::mem::take(&mut self.changes).into_iter().filter(|(_, by)| *by != 0) {
-            add.execute((name, what, by))?;
-        }
-        let mut raise = connection.prepare_cached(
-            "INSERT INTO tally (name, what, n) VALUES (?1, ?2, ?3) ON CONFLICT (name, what) DO UPDATE SET n = max(n, excluded.n)",
-        )?;
-        for ((name, what), newest) in std::mem::take(&mut self.newest) {
-            raise.execute((name, what, newest))?;
-        }
-        Ok(())
+    /// What is to be added: for which name, to what, how much.
+    pub(super) fn take_changes(&mut self) -> impl Iterator<Item = (i64, i64, i64)> + use<> {
+        let changes = std::mem::take(&mut self.changes).into_iter();
+        changes.map(|((name, what), by)| (name, what, by)).filter(|(_, _, by)| *by != 0)
+    }
+
+    /// What is to be raised, unless it is higher already.
+    pub(super) fn take_newest(&mut self) -> impl Iterator<Item = (i64, i64, i64)> + use<> {
+        std::mem::take(&mut self.newest).into_iter().map(|((name, what), newest)| (name, what, newest))
     }
 
     fn raise(&mut self, name: i64, what: What, to: i64) {

@@ -34,13 +34,12 @@ impl Leaving {
     }
 }
 
-impl Ledger {
+impl Ledger<'_> {
     /// Makes a waiting dispatch for each handler that has none yet.
     pub(super) fn owe(&mut self, receipt: i64, owed: &[Owed], line: &Line, due_at: Timestamp) -> Result<u64> {
         let (first, last) = dispatch_range(receipt);
         let made = self
-            .connection
-            .prepare_cached("SELECT handler FROM dispatch WHERE id BETWEEN ?1 AND ?2")?
+            .prepared("SELECT handler FROM dispatch WHERE id BETWEEN ?1 AND ?2")?
             .query_map([first, last], |row| row.get(0))?
             .collect::<Result<_>>()?;
         self.owe_beside(made, receipt, owed, line, due_at)
@@ -72,12 +71,11 @@ impl Ledger {
                 Some(subject) => self.join_line(next, handler, subject, line.place)?,
                 None => false,
             };
-            self.connection
-                .prepare_cached(
-                    "INSERT INTO dispatch (id, handler, state, attempts, token, due_at, subject, place, behind) \
+            self.prepared(
+                "INSERT INTO dispatch (id, handler, state, attempts, token, due_at, subject, place, behind) \
                      VALUES (?1, ?2, 0, 0, 0, ?3, ?4, ?5, ?6)",
-                )?
-                .execute(params![next, handler, micros(due_at), subject, subject.map(|_| line.place), behind])?;
+            )?
+            .execute(params![next, handler, micros(due_at), subject, subject.map(|_| line.place), behind])?;
             self.tally.add(handler, What::Dispatches(DispatchState::Waiting), 1);
             made.push(handler);
         }
@@ -90,8 +88,7 @@ impl Ledger {
         for room in &claim.handlers {
             let Some(handler) = self.known_name(&room.handler)? else { continue };
             let due: Vec<(i64, u32, i64)> = self
-                .connection
-                .prepare_cached(
+                .prepared(
                     "SELECT id, attempts, token FROM dispatch WHERE state = 0 AND handler = ?1 AND behind = 0 AND due_at <= ?2 \
                      AND NOT EXISTS (SELECT 1 FROM paused WHERE handler = ?1) ORDER BY due_at, id LIMIT ?3",
                 )?
@@ -101,11 +98,10 @@ impl Ledger {
                 .collect::<Result<_>>()?;
             for (id, attempts, token) in due {
                 let (attempt, token) = (attempts + 1, token + 1);
-                self.connection
-                    .prepare_cached(
-                        "UPDATE dispatch SET state = 1, attempts = ?2, token = ?3, claimed_at = ?4, lease_until = ?5 WHERE id = ?1",
-                    )?
-                    .execute(params![id, attempt, token, micros(claim.now), micros_after(claim.now, room.lease)])?;
+                self.prepared(
+                    "UPDATE dispatch SET state = 1, attempts = ?2, token = ?3, claimed_at = ?4, lease_until = ?5 WHERE id = ?1",
+                )?
+                .execute(params![id, attempt, token, micros(claim.now), micros_after(claim.now, room.lease)])?;
                 let (receipt, body, details) = self
                     .connection
                     .prepare_cached(&format!(
@@ -189,7 +185,7 @@ impl Ledger {
         let dead = self.select(&format!("SELECT {} FROM dispatch WHERE id = ?1 AND state = 3", Leaving::COLUMNS), [id.0])?;
         let Some(dispatch) = dead.first() else { return Ok(false) };
         // The token rises as at a claim, because the history has one entry for each.
-        self.connection.prepare_cached("UPDATE dispatch SET state = 2, token = token + 1 WHERE id = ?1")?.execute([dispatch.id])?;
+        self.prepared("UPDATE dispatch SET state = 2, token = token + 1 WHERE id = ?1")?.execute([dispatch.id])?;
         self.record(dispatch.id, micros(now), Duration::ZERO, AttemptResult::Skipped, Some(reason))?;
         self.tally.moved(dispatch.handler, DispatchState::Dead, DispatchState::Done);
         Ok(true)
@@ -211,8 +207,7 @@ impl Ledger {
         for owed in handlers {
             let handler = self.name(&owed.handler)?;
             let ended = self
-                .connection
-                .prepare_cached("SELECT id, state FROM dispatch WHERE id BETWEEN ?1 AND ?2 AND handler = ?3 AND state >= 2")?
+                .prepared("SELECT id, state FROM dispatch WHERE id BETWEEN ?1 AND ?2 AND handler = ?3 AND state >= 2")?
                 .query_row([first, last, handler], |row| Ok((row.get::<_, i64>(0)?, column::state(row, 1)?)))
                 .optional()?;
             let Some((id, state)) = ended else { continue };
@@ -229,11 +224,10 @@ impl Ledger {
                 Some(subject) => self.join_line(*id, *handler, subject, line.place)?,
                 None => false,
             };
-            self.connection
-                .prepare_cached(
-                    "UPDATE dispatch SET state = 0, attempts = 0, due_at = ?2, subject = ?3, place = ?4, behind = ?5 WHERE id = ?1",
-                )?
-                .execute(params![id, micros(now), line.subject, line.subject.as_ref().map(|_| line.place), behind])?;
+            self.prepared(
+                "UPDATE dispatch SET state = 0, attempts = 0, due_at = ?2, subject = ?3, place = ?4, behind = ?5 WHERE id = ?1",
+            )?
+            .execute(params![id, micros(now), line.subject, line.subject.as_ref().map(|_| line.place), behind])?;
             self.tally.moved(*handler, from, DispatchState::Waiting);
         }
         Ok(dispatches.len() as u64)
@@ -242,8 +236,7 @@ impl Ledger {
     fn lose(&mut self, dispatches: &[Leaving], now: Option<Timestamp>) -> Result<u64> {
         for dispatch in dispatches {
             let claimed_at: i64 = self
-                .connection
-                .prepare_cached("SELECT coalesce(claimed_at, due_at) FROM dispatch WHERE id = ?1")?
+                .prepared("SELECT coalesce(claimed_at, due_at) FROM dispatch WHERE id = ?1")?
                 .query_row([dispatch.id], |row| row.get(0))?;
             let took = now.map_or(0, |now| micros(now).saturating_sub(claimed_at));
             let took = Duration::from_micros(u64::try_from(took).unwrap_or(0));
@@ -254,11 +247,10 @@ impl Ledger {
     }
 
     fn leave_claim(&mut self, dispatch: &Leaving, to: DispatchState, due_at: Option<Timestamp>) -> Result<()> {
-        self.connection
-            .prepare_cached(
-                "UPDATE dispatch SET state = ?2, due_at = coalesce(?3, due_at), claimed_at = NULL, lease_until = NULL WHERE id = ?1",
-            )?
-            .execute(params![dispatch.id, state_code(to), due_at.map(micros)])?;
+        self.prepared(
+            "UPDATE dispatch SET state = ?2, due_at = coalesce(?3, due_at), claimed_at = NULL, lease_until = NULL WHERE id = ?1",
+        )?
+        .execute(params![dispatch.id, state_code(to), due_at.map(micros)])?;
         if to != DispatchState::Waiting
             && let Some(subject) = &dispatch.line.subject
             && let Some((head, _)) = self.head_of_line(dispatch.handler, subject)?
@@ -270,17 +262,16 @@ impl Ledger {
     }
 
     fn record(&mut self, dispatch: i64, started_at: i64, took: Duration, result: AttemptResult, error: Option<&str>) -> Result<()> {
-        self.connection
-            .prepare_cached(
-                "INSERT INTO attempt (dispatch, token, number, started_at, took, result, error) \
+        self.prepared(
+            "INSERT INTO attempt (dispatch, token, number, started_at, took, result, error) \
                  SELECT id, token, attempts, ?2, ?3, ?4, ?5 FROM dispatch WHERE id = ?1",
-            )?
-            .execute(params![dispatch, started_at, span(took), result_code(result), error])?;
+        )?
+        .execute(params![dispatch, started_at, span(took), result_code(result), error])?;
         Ok(())
     }
 
     fn uncount(&mut self, dispatch: i64) -> Result<()> {
-        self.connection.prepare_cached("UPDATE dispatch SET attempts = attempts - 1 WHERE id = ?1")?.execute([dispatch])?;
+        self.prepared("UPDATE dispatch SET attempts = attempts - 1 WHERE id = ?1")?.execute([dispatch])?;
         Ok(())
     }
 
@@ -293,18 +284,17 @@ impl Ledger {
         }
     }
 
-    fn head_of_line(&self, handler: i64, subject: &str) -> Result<Option<(i64, i64)>> {
-        self.connection
-            .prepare_cached(
-                "SELECT id, place FROM dispatch WHERE state <= 1 AND subject IS NOT NULL AND handler = ?1 AND subject = ?2 \
+    fn head_of_line(&mut self, handler: i64, subject: &str) -> Result<Option<(i64, i64)>> {
+        self.prepared(
+            "SELECT id, place FROM dispatch WHERE state <= 1 AND subject IS NOT NULL AND handler = ?1 AND subject = ?2 \
                  ORDER BY place, id LIMIT 1",
-            )?
-            .query_row(params![handler, subject], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()
+        )?
+        .query_row(params![handler, subject], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
     }
 
-    fn set_behind(&self, dispatch: i64, behind: bool) -> Result<()> {
-        self.connection.prepare_cached("UPDATE dispatch SET behind = ?2 WHERE id = ?1")?.execute(params![dispatch, behind])?;
+    fn set_behind(&mut self, dispatch: i64, behind: bool) -> Result<()> {
+        self.prepared("UPDATE dispatch SET behind = ?2 WHERE id = ?1")?.execute(params![dispatch, behind])?;
         Ok(())
     }
 

@@ -19,6 +19,7 @@ use std::{
     time::Instant,
 };
 
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::{
@@ -54,17 +55,17 @@ impl fmt::Debug for Writer {
 impl Writer {
     /// Starts the thread. It keeps `held` until it ends: the lock on the store.
     pub(super) fn start(
-        ledger: Ledger,
+        connection: Connection,
         checkpoints: Checkpoints,
         fate: Fate,
         held: impl Send + 'static,
     ) -> Result<Self, StoreError> {
         let (queue, tasks) = sync_channel(QUEUE);
-        let desk = Desk { ledger, checkpoints, fate: fate.clone(), company: Company::default() };
+        let told = fate.clone();
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || {
-                desk.work(&tasks);
+                Desk { ledger: Ledger::new(&connection), checkpoints, fate: told, company: Company::default() }.work(&tasks);
                 drop(held);
             })
             .map_err(|error| StoreError::Unavailable(format!("cannot start the writing thread: {error}")))?;
@@ -77,7 +78,7 @@ impl Writer {
     pub(super) fn write<T, F>(&self, sentence: F) -> impl Future<Output = Result<T, StoreError>> + Send
     where
         T: Send + 'static,
-        F: FnMut(&mut Ledger) -> rusqlite::Result<T> + Send + 'static,
+        F: FnMut(&mut Ledger<'_>) -> rusqlite::Result<T> + Send + 'static,
     {
         self.ask(Haste::Now, sentence)
     }
@@ -86,7 +87,7 @@ impl Writer {
     pub(super) fn write_in_company<T, F>(&self, sentence: F) -> impl Future<Output = Result<T, StoreError>> + Send
     where
         T: Send + 'static,
-        F: FnMut(&mut Ledger) -> rusqlite::Result<T> + Send + 'static,
+        F: FnMut(&mut Ledger<'_>) -> rusqlite::Result<T> + Send + 'static,
     {
         self.ask(Haste::WithOthers, sentence)
     }
@@ -95,7 +96,7 @@ impl Writer {
     fn ask<T, F>(&self, haste: Haste, sentence: F) -> impl Future<Output = Result<T, StoreError>> + Send
     where
         T: Send + 'static,
-        F: FnMut(&mut Ledger) -> rusqlite::Result<T> + Send + 'static,
+        F: FnMut(&mut Ledger<'_>) -> rusqlite::Result<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
         let queued = self.enqueue(Box::new(Asked { haste, sentence, said: None, reply }));
@@ -146,7 +147,7 @@ pub(super) trait Task: Send {
     fn haste(&self) -> Haste;
 
     /// Does it, inside a transaction.
-    fn attempt(&mut self, ledger: &mut Ledger) -> rusqlite::Result<()>;
+    fn attempt(&mut self, ledger: &mut Ledger<'_>) -> rusqlite::Result<()>;
 
     /// Tells what came of it.
     fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
@@ -162,13 +163,13 @@ struct Asked<F, T> {
 impl<T, F> Task for Asked<F, T>
 where
     T: Send,
-    F: FnMut(&mut Ledger) -> rusqlite::Result<T> + Send,
+    F: FnMut(&mut Ledger<'_>) -> rusqlite::Result<T> + Send,
 {
     fn haste(&self) -> Haste {
         self.haste
     }
 
-    fn attempt(&mut self, ledger: &mut Ledger) -> rusqlite::Result<()> {
+    fn attempt(&mut self, ledger: &mut Ledger<'_>) -> rusqlite::Result<()> {
         self.said = Some((self.sentence)(ledger)?);
         Ok(())
     }
@@ -188,30 +189,32 @@ where
 }
 
 /// What the thread works with.
-struct Desk {
-    ledger: Ledger,
+struct Desk<'c> {
+    ledger: Ledger<'c>,
     checkpoints: Checkpoints,
     fate: Fate,
     company: Company,
 }
 
-impl Desk {
+impl Desk<'_> {
     fn work(mut self, tasks: &Receiver<Box<dyn Task>>) {
         while let Ok(first) = tasks.recv() {
             let mut batch = vec![first];
             batch.extend(tasks.try_iter().take(BATCH - 1));
             self.company.wait_for(&mut batch, tasks);
+            // Whoever is in a hurry is answered first, too.
+            batch.sort_by_key(|task| task.haste());
             let (hurried, begun) = (is_hurried(&batch), Instant::now());
             self.run(batch);
             self.company.note(hurried, begun, Instant::now());
             if self.fate.get().is_some() {
                 return;
             }
-            if let Err(error) = self.checkpoints.after_commit(&self.ledger.connection) {
+            if let Err(error) = self.checkpoints.after_commit(self.ledger.connection) {
                 self.note(&error);
             }
         }
-        self.checkpoints.finish(&self.ledger.connection);
+        self.checkpoints.finish(self.ledger.connection);
     }
 
     fn run(&mut self, mut batch: Vec<Box<dyn Task>>) {
@@ -219,7 +222,7 @@ impl Desk {
             return batch.into_iter().for_each(|task| task.answer(Ok(())));
         };
         if matches!(error, StoreError::Full(_)) {
-            Checkpoints::make_room(&self.ledger.connection);
+            Checkpoints::make_room(self.ledger.connection);
         }
         if batch.len() == 1 || matches!(error, StoreError::Broken(_) | StoreError::Busy(_)) {
             return batch.into_iter().for_each(|task| task.answer(Err(error.clone())));
@@ -242,13 +245,11 @@ impl Desk {
     }
 
     fn attempt(&mut self, batch: &mut [Box<dyn Task>]) -> rusqlite::Result<()> {
-        self.ledger.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        self.ledger.begin()?;
         for task in batch {
             task.attempt(&mut self.ledger)?;
         }
-        self.ledger.settle()?;
-        self.ledger.connection.prepare_cached("COMMIT")?.execute([])?;
-        Ok(())
+        self.ledger.commit()
     }
 
     fn note(&self, error: &rusqlite::Error) -> StoreError {
