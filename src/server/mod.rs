@@ -17,11 +17,13 @@ pub mod listener;
 mod receive;
 mod refusals;
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt, future::Future, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use axum::{Router, routing::get};
+use futures_util::FutureExt as _;
 use tokio::sync::{Semaphore, watch};
+use tower::service_fn;
 
 pub use self::{
     admin::{
@@ -57,7 +59,10 @@ use crate::{
 /// router: [`Router::nest`] keeps its answer to unknown paths apart from the application's. The limits on bodies (size, time, number in
 /// flight) hold there too; those on connections and on heads are the concern of whoever listens.
 pub fn router(receiver: Arc<Receiver>) -> Router {
-    layers::around(health_routes().fallback(receive::receive).with_state(receiver))
+    let reception = Arc::clone(&receiver);
+    // A service and not a handler: what a handler needs to take a request apart would be carried through the wait for the store.
+    let receive = service_fn(move |request| receive::receive(Arc::clone(&reception), request).map(Ok::<_, Infallible>));
+    layers::around(health_routes().with_state(receiver).fallback_service(receive))
 }
 
 fn health_routes() -> Router<Arc<Receiver>> {

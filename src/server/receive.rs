@@ -19,7 +19,7 @@ use std::{error::Error, io, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc}
 
 use axum::{
     body::{Body, HttpBody as _},
-    extract::{ConnectInfo, Request, State},
+    extract::{ConnectInfo, Request},
     response::{IntoResponse as _, Response},
 };
 use bytes::{Bytes, BytesMut};
@@ -75,7 +75,7 @@ pub(super) fn room_for_unproven(max_body: usize) -> Arc<Semaphore> {
 }
 
 /// Answers a request to anything that has no route of its own.
-pub(super) fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -> impl Future<Output = Response> + Send {
+pub(super) fn receive(receiver: Arc<Receiver>, request: Request) -> impl Future<Output = Response> + Send {
     let (head, body) = request.into_parts();
     async move { answer(&receiver, &head, body).await }
 }
