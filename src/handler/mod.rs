@@ -308,7 +308,8 @@ impl HandlerError {
         Self { kind: Kind::Retry { after: None }, source: error.into(), said: String::new() }
     }
 
-    /// Try again, but not before `after` has passed: what the other side asked for in a `Retry-After`.
+    /// Try again, but not before `after` has passed: what the other side asked for in a `Retry-After`. Until then, but for a minute at
+    /// most, the handler is given no other event either.
     pub fn retry_after(error: impl Into<Box<dyn std::error::Error + Send + Sync>>, after: Duration) -> Self {
         Self { kind: Kind::Retry { after: Some(after) }, source: error.into(), said: String::new() }
     }

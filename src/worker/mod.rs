@@ -8,8 +8,10 @@
 
 pub mod backoff;
 mod end;
+mod hold;
 pub mod janitor;
 mod kept;
+mod lane;
 pub mod trial;
 mod under_way;
 
@@ -20,17 +22,19 @@ use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
+pub use self::lane::Lane;
 use self::{
     end::{End, panic_text},
+    hold::Holds,
     kept::InStore,
     under_way::{Counted, UnderWay},
 };
 use crate::{
     clock::Clock,
-    config::{Enrich, RetrySchedule},
+    config::Enrich,
     enrichment::Enrichment,
     event::{Details, Event},
-    handler::{BoxHandler, Context, Handler as _, HandlerError, route::When},
+    handler::{Context, Handler as _, HandlerError, route::When},
     inbox::{AttemptResult, Claim, Claimed, Finish, Room, Source, Store, StoreError, Verdict},
     plain,
     shutdown::Shutdown,
@@ -49,38 +53,6 @@ const LULL: Duration = Duration::from_millis(5);
 /// How long to wait before asking a store again that could not answer.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 
-/// One configured handler, and how it is to be used.
-#[derive(Debug)]
-pub struct Lane {
-    name: Arc<str>,
-    handler: BoxHandler,
-    timeout: Duration,
-    concurrency: usize,
-    retry: RetrySchedule,
-    enrich: Enrich,
-    when: Option<When>,
-}
-
-impl Lane {
-    /// A handler with room for `concurrency` attempts at a time, each of at most `timeout`. It is given no details, and everything that
-    /// it is owed.
-    pub fn new(name: Arc<str>, handler: BoxHandler, timeout: Duration, concurrency: usize, retry: RetrySchedule) -> Self {
-        Self { name, handler, timeout, concurrency, retry, enrich: Enrich::Off, when: None }
-    }
-
-    /// The same with details of each event, as far as `enrich` says, and without those events of which `when` is not true once the
-    /// details are known.
-    #[must_use]
-    pub fn enriched(mut self, enrich: Enrich, when: Option<When>) -> Self {
-        self.when = when.filter(When::names_details);
-        self.enrich = match enrich {
-            Enrich::Auto if !self.handler.needs_details() && self.when.is_none() => Enrich::Off,
-            enrich => enrich,
-        };
-        self
-    }
-}
-
 /// The part of the program that handles events.
 #[derive(Debug)]
 pub struct Worker {
@@ -90,12 +62,14 @@ pub struct Worker {
     lanes: ArcSwap<HashMap<Arc<str>, Arc<Lane>>>,
     enrichment: Option<Arc<Enrichment>>,
     under_way: UnderWay,
+    holds: Holds,
 }
 
 impl Worker {
     /// A worker on `store` that is told of new work through `work`.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, work: Arc<Notify>, lanes: Vec<Lane>) -> Self {
-        Self { store, clock, work, lanes: ArcSwap::from_pointee(by_name(lanes)), enrichment: None, under_way: UnderWay::default() }
+        let lanes = ArcSwap::from_pointee(by_name(lanes));
+        Self { store, clock, work, lanes, enrichment: None, under_way: UnderWay::default(), holds: Holds::default() }
     }
 
     /// The same with details of events, for the handlers that are to have them.
@@ -109,6 +83,7 @@ impl Worker {
     /// now has their name.
     pub fn replace(&self, lanes: Vec<Lane>) {
         self.lanes.store(Arc::new(by_name(lanes)));
+        self.holds.lift();
         self.work.notify_one();
     }
 
@@ -136,9 +111,10 @@ impl Worker {
 
     /// Claims as much as there is room for, and starts it. Returns the handlers that had room.
     async fn claim(self: &Arc<Self>, shutdown: &Shutdown) -> Result<Vec<Arc<str>>, StoreError> {
-        let lanes = self.lanes.load_full();
+        let (lanes, now) = (self.lanes.load_full(), self.clock.steady());
         let handlers: Vec<Room> = lanes
             .values()
+            .filter(|lane| !self.holds.holds(&lane.name, now))
             .map(|lane| Room {
                 handler: Arc::clone(&lane.name),
                 slots: lane.concurrency.saturating_sub(self.under_way.of(&lane.name)),
@@ -148,7 +124,7 @@ impl Worker {
             .collect();
         let names: Vec<_> = handlers.iter().map(|room| Arc::clone(&room.handler)).collect();
         if !handlers.is_empty() {
-            for claimed in self.store.claim(Claim { handlers, now: self.clock.steady() }).await? {
+            for claimed in self.store.claim(Claim { handlers, now }).await? {
                 self.start(&lanes, claimed, shutdown).await;
             }
         }
@@ -201,6 +177,7 @@ impl Worker {
         let (started_at, started) = (self.clock.now(), tokio::time::Instant::now());
         let end = self.handle(lane, &claimed, shutdown).await;
         let took = started.elapsed();
+        self.hold(lane, &end);
         let for_log = end.for_log();
         let verdict = self.verdict(lane, &claimed, end);
         match &verdict {
@@ -274,6 +251,19 @@ impl Worker {
                 Err(HandlerError::retry(format!("the details of the event are required and not all known: {missing}")))
             }
             _ => Ok(Some(known.details)),
+        }
+    }
+
+    /// Gives the handler nothing for a while, if that is what its other side asks for.
+    fn hold(&self, lane: &Lane, end: &End) {
+        let End::Answered(Err(error)) = end else { return };
+        if let Some(wait) = error.after().and_then(|asked| self.holds.hold(&lane.name, asked, self.clock.steady())) {
+            let wait_ms = u64::try_from(wait.as_millis()).unwrap_or_default();
+            tracing::warn!(
+                handler.name = &*lane.name,
+                wait_ms,
+                "the other side asks to wait; until then the handler is given nothing"
+            );
         }
     }
 

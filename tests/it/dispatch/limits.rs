@@ -1,16 +1,16 @@
 //! How many at once, and in which order.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use asc_webhooks::{
     Registry,
     event::{EventKind, sample},
-    handler::handler_fn,
+    handler::{HandlerError, handler_fn},
     inbox::DispatchState,
 };
 use tokio::sync::{Semaphore, mpsc};
 
-use super::{block, event};
+use super::{answering, block, event};
 use crate::support::running::{Running, SECRET, loaded};
 
 /// A handler kind `a` that tells of each call and then waits to be let through.
@@ -72,6 +72,44 @@ async fn a_paused_handler_is_given_nothing_and_what_is_under_way_ends() {
     assert_eq!(resumed.unwrap().unwrap(), "1", "within a poll");
     for receipt in 2..=3 {
         running.until(receipt, "a", DispatchState::Done, 1).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_asked_to_wait_for_one_event_is_given_no_other_meanwhile() {
+    // Refuses the first three calls, the third for an hour.
+    let (calls, mut called) = mpsc::unbounded_channel();
+    let asking = answering(move |call| {
+        calls.send(call)?;
+        match call {
+            1 | 2 => Err(HandlerError::retry_after("slow down", Duration::from_secs(30))),
+            3 => Err(HandlerError::retry_after("come back later", Duration::from_hours(1))),
+            _ => Ok(()),
+        }
+    });
+    let registry = Registry::empty().register_handler("a", asking).register_handler("b", handler_fn(async |_, _| Ok(())));
+    let blocks = block("a", "concurrency = 1") + &block("b", "");
+    let running = Running::idle(&blocks, &registry);
+    for id in 0..5 {
+        running.take_in(event(&id.to_string())).await;
+    }
+    running.app.work();
+    assert_eq!(called.recv().await, Some(1));
+    let mut expect = async |advance: u64, call: u32| {
+        running.clock.advance(Duration::from_secs(advance - 1));
+        // Longer than any pause of the worker.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert!(called.try_recv().is_err(), "call {call} a second too early");
+        running.clock.advance(Duration::from_secs(1));
+        assert_eq!(called.recv().await, Some(call));
+    };
+    running.until(5, "b", DispatchState::Done, 1).await;
+    expect(30, 2).await;
+    expect(30, 3).await;
+    // Whoever asks for an hour about one event does not hold up the others for so long.
+    expect(60, 4).await;
+    for receipt in [1, 2, 4, 5] {
+        running.until(receipt, "a", DispatchState::Done, if receipt < 3 { 2 } else { 1 }).await;
     }
 }
 
