@@ -32,15 +32,15 @@ impl Ledger<'_> {
                 self.prepared("DELETE FROM listed WHERE endpoint = ?1 AND listed_at < ?2")?
                     .execute(params![endpoint, micros(*forget_before)])?;
                 self.prepared(
-                        "INSERT INTO recovery (endpoint, mark, completed_at) VALUES (?1, ?2, ?3) ON CONFLICT (endpoint) DO UPDATE SET \
-                         mark = coalesce(excluded.mark, mark), completed_at = excluded.completed_at, failed_at = NULL, error = NULL",
-                    )?
-                    .execute(params![endpoint, mark.map(micros), micros(now)])?;
+                    "INSERT INTO recovery (endpoint, mark, completed_at) VALUES (?1, ?2, ?3) ON CONFLICT (endpoint) DO UPDATE SET \
+                     mark = coalesce(excluded.mark, mark), completed_at = excluded.completed_at, failed_at = NULL, error = NULL",
+                )?
+                .execute(params![endpoint, mark.map(micros), micros(now)])?;
             }
             Pass::Failed { error } => {
                 self.prepared(
                     "INSERT INTO recovery (endpoint, failed_at, error) VALUES (?1, ?2, ?3) ON CONFLICT (endpoint) DO UPDATE SET \
-                         failed_at = excluded.failed_at, error = excluded.error",
+                     failed_at = excluded.failed_at, error = excluded.error",
                 )?
                 .execute(params![endpoint, micros(now), error])?;
             }

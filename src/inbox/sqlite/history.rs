@@ -38,14 +38,14 @@ impl Ledger<'_> {
         self.tally.is_about(app, receipt);
         self.prepared(
             "UPDATE subject SET app = ?2 WHERE app <> ?2 AND (id, kind, endpoint) = \
-                 (SELECT subject_id, kind, endpoint FROM receipt WHERE id = ?1 AND state IS NOT NULL)",
+             (SELECT subject_id, kind, endpoint FROM receipt WHERE id = ?1 AND state IS NOT NULL)",
         )?
         .execute([receipt, app])?;
         Ok(())
     }
 
     /// Removes the row of a subject of which no receipt is left.
-    pub(super) fn forget_subject(&mut self, id: &str, kind: i64, endpoint: i64) -> Result<()> {
+    pub(super) fn forget_subject(&self, id: &str, kind: i64, endpoint: i64) -> Result<()> {
         self.connection
             .prepare_cached(&format!(
                 "DELETE FROM subject WHERE id = ?1 AND kind = ?2 AND endpoint = ?3 AND NOT EXISTS \

@@ -18,7 +18,7 @@ use super::{
 /// How many names are remembered before all are forgotten: far more than there are kinds and states, far fewer than memory holds.
 const REMEMBERED_NAMES: usize = 4_096;
 
-/// The write connection, inside a transaction.
+/// The write connection, and what is known of the transaction on it.
 #[derive(Debug)]
 pub(super) struct Ledger<'c> {
     pub(super) connection: &'c Connection,
@@ -46,7 +46,7 @@ impl Line {
 }
 
 impl<'c> Ledger<'c> {
-    /// Takes over a connection.
+    /// A ledger on this connection.
     pub(super) fn new(connection: &'c Connection) -> Self {
         Self { connection, tally: Tally::default(), names: BTreeMap::new(), prepared: Vec::new() }
     }
@@ -260,7 +260,7 @@ impl<'c> Ledger<'c> {
                 let [kind, state, previous_state, subject_type] = self.summary_names(summary)?;
                 self.prepared(
                     "INSERT INTO receipt (received_at, endpoint, source, kind, state, previous_state, subject_type, subject_id, \
-                         event_id, time) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                     event_id, time) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                 )?
                 .execute(params![
                     micros(received_at),

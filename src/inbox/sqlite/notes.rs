@@ -18,7 +18,7 @@ impl Ledger<'_> {
     pub(super) fn keep_note(&mut self, handler: &str, key: &str, text: &str, now: Timestamp) -> Result<()> {
         self.prepared(
             "INSERT INTO note (handler, key, text, kept_at) VALUES (?1, ?2, ?3, ?4) \
-                 ON CONFLICT (handler, key) DO UPDATE SET text = excluded.text, kept_at = excluded.kept_at",
+             ON CONFLICT (handler, key) DO UPDATE SET text = excluded.text, kept_at = excluded.kept_at",
         )?
         .execute(params![handler, key, text, micros(now)])
         .map(drop)

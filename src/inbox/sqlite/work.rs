@@ -4,7 +4,7 @@
 //! `behind = 1`, so that a claim never walks over them. The head is the earliest by Apple's time, then by arrival: whoever joins the
 //! line or leaves it says who is at the head now, which is never more than two rows.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Result, Row, params};
@@ -18,6 +18,15 @@ use super::{
     ledger::{Ledger, Line},
     tally::What,
 };
+
+/// What a claim gives out of a receipt.
+static CLAIMED: LazyLock<String> = LazyLock::new(|| {
+    format!("SELECT {RECEIPT}, {BODY_AND_DETAILS} FROM receipt r JOIN original o ON o.receipt = r.id WHERE r.id = ?1")
+});
+
+/// A dispatch that is held by a lease.
+static HELD: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {} FROM dispatch WHERE id = ?1 AND token = ?2 AND state = 1", Leaving::COLUMNS));
 
 /// A dispatch that leaves its state.
 struct Leaving {
@@ -73,7 +82,7 @@ impl Ledger<'_> {
             };
             self.prepared(
                 "INSERT INTO dispatch (id, handler, state, attempts, token, due_at, subject, place, behind) \
-                     VALUES (?1, ?2, 0, 0, 0, ?3, ?4, ?5, ?6)",
+                 VALUES (?1, ?2, 0, 0, 0, ?3, ?4, ?5, ?6)",
             )?
             .execute(params![next, handler, micros(due_at), subject, subject.map(|_| line.place), behind])?;
             self.tally.add(handler, What::Dispatches(DispatchState::Waiting), 1);
@@ -102,15 +111,10 @@ impl Ledger<'_> {
                     "UPDATE dispatch SET state = 1, attempts = ?2, token = ?3, claimed_at = ?4, lease_until = ?5 WHERE id = ?1",
                 )?
                 .execute(params![id, attempt, token, micros(claim.now), micros_after(claim.now, room.lease)])?;
-                let (receipt, body, details) = self
-                    .connection
-                    .prepare_cached(&format!(
-                        "SELECT {RECEIPT}, {BODY_AND_DETAILS} FROM receipt r JOIN original o ON o.receipt = r.id WHERE r.id = ?1"
-                    ))?
-                    .query_row([receipt_of(id)], |row| {
-                        let (body, details) = column::body_and_details(row)?;
-                        Ok((column::receipt(row)?, body, details))
-                    })?;
+                let (receipt, body, details) = self.prepared(&CLAIMED)?.query_row([receipt_of(id)], |row| {
+                    let (body, details) = column::body_and_details(row)?;
+                    Ok((column::receipt(row)?, body, details))
+                })?;
                 self.tally.moved(handler, DispatchState::Waiting, DispatchState::Claimed);
                 let lease = Lease { dispatch: DispatchId(id), token };
                 claimed.push(Claimed { lease, handler: room.handler.clone(), attempt, receipt, body, details });
@@ -122,11 +126,7 @@ impl Ledger<'_> {
     /// See [`super::super::Store::finish`].
     pub(super) fn finish(&mut self, finish: &Finish) -> Result<bool> {
         let Finish { lease, started_at, took, verdict } = finish;
-        let ours = self
-            .connection
-            .prepare_cached(&format!("SELECT {} FROM dispatch WHERE id = ?1 AND token = ?2 AND state = 1", Leaving::COLUMNS))?
-            .query_row([lease.dispatch.0, lease.token], Leaving::read)
-            .optional()?;
+        let ours = self.prepared(&HELD)?.query_row([lease.dispatch.0, lease.token], Leaving::read).optional()?;
         let Some(dispatch) = ours else { return Ok(false) };
         let (state, due_at, result) = match verdict {
             Verdict::Done => (DispatchState::Done, None, Some((AttemptResult::Ok, None))),
@@ -264,7 +264,7 @@ impl Ledger<'_> {
     fn record(&mut self, dispatch: i64, started_at: i64, took: Duration, result: AttemptResult, error: Option<&str>) -> Result<()> {
         self.prepared(
             "INSERT INTO attempt (dispatch, token, number, started_at, took, result, error) \
-                 SELECT id, token, attempts, ?2, ?3, ?4, ?5 FROM dispatch WHERE id = ?1",
+             SELECT id, token, attempts, ?2, ?3, ?4, ?5 FROM dispatch WHERE id = ?1",
         )?
         .execute(params![dispatch, started_at, span(took), result_code(result), error])?;
         Ok(())
@@ -287,7 +287,7 @@ impl Ledger<'_> {
     fn head_of_line(&mut self, handler: i64, subject: &str) -> Result<Option<(i64, i64)>> {
         self.prepared(
             "SELECT id, place FROM dispatch WHERE state <= 1 AND subject IS NOT NULL AND handler = ?1 AND subject = ?2 \
-                 ORDER BY place, id LIMIT 1",
+             ORDER BY place, id LIMIT 1",
         )?
         .query_row(params![handler, subject], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()
