@@ -8,6 +8,9 @@
 /// How many characters of a text are shown where it must not fill the page.
 const SHORT: usize = 256;
 
+/// How many bytes a word for programs has at most.
+const LONGEST_CODE: usize = 64;
+
 /// All of a text, with what cannot be seen written out.
 pub fn whole(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
@@ -23,6 +26,13 @@ pub fn short(text: &str) -> String {
         Some((end, _)) => format!("{}… ({} bytes)", whole(&text[..end]), text.len()),
         None => whole(text),
     }
+}
+
+/// Whether a text has the shape of a word for programs, such as `channel_not_found`: short, and nothing but letters, digits, `_`, `.`,
+/// `:` and `-`. A sentence has not, and an address neither.
+pub fn is_code(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-');
+    (1..=LONGEST_CODE).contains(&text.len()) && text.bytes().all(is_part)
 }
 
 /// Whether a character can be seen, and changes nothing around it.
@@ -48,6 +58,23 @@ mod tests {
         check("5e0c1a7e-é-日本", "5e0c1a7e-é-日本");
         check("a\u{1b}[31m\nb\u{9b}c", "a\\u{1b}[31m\\nb\\u{9b}c");
         check("\u{202e}txt.exe\u{2066}\u{61c}\u{feff}", "\\u{202e}txt.exe\\u{2066}\\u{61c}\\u{feff}");
+    }
+
+    #[test]
+    fn a_word_for_programs_is_told_by_its_shape() {
+        for (text, expected) in [
+            ("channel_not_found", true),
+            ("STATE_ERROR.ENTITY_STATE_INVALID", true),
+            ("channels:history", true),
+            ("", false),
+            ("tester@example.com", false),
+            ("it crashed", false),
+            ("é", false),
+            (&"x".repeat(LONGEST_CODE), true),
+            (&"x".repeat(LONGEST_CODE + 1), false),
+        ] {
+            assert_eq!(is_code(text), expected, "{text}");
+        }
     }
 
     #[test]

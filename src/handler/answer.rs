@@ -84,10 +84,12 @@ impl Answer {
             return Ok(());
         }
         if status.is_redirection() {
-            return Err(HandlerError::reject(match &self.elsewhere {
-                Some(to) => format!("answered {status}, pointing to `{to}`; redirects are not followed, change `url`"),
-                None => format!("answered {status}, expected 2xx; redirects are not followed"),
-            }));
+            return Err(match &self.elsewhere {
+                Some(to) => HandlerError::reject(format!("answered {status}"))
+                    .quoting(format!("pointing to `{to}`"))
+                    .hint("redirects are not followed, change `url`"),
+                None => HandlerError::reject(format!("answered {status}, expected 2xx; redirects are not followed")),
+            });
         }
         let error = format!("answered {status}");
         let refusal = match status {

@@ -10,6 +10,7 @@ mod answer;
 mod chat;
 mod email;
 mod erased;
+mod error;
 mod exec;
 mod forward;
 mod function;
@@ -33,10 +34,8 @@ pub mod writing {}
 pub mod at_least_once {}
 
 use std::{
-    fmt,
     future::Future,
     sync::{Arc, LazyLock},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -48,6 +47,7 @@ pub(crate) use self::kept::Kept;
 use self::message::Told;
 pub use self::{
     erased::BoxHandler,
+    error::HandlerError,
     exec::Exec,
     forward::Forward,
     function::{FamilyFunction, Function, Of, handler_fn, on},
@@ -286,94 +286,8 @@ impl Context {
     }
 }
 
-/// A handler's "no", in one of two words.
-///
-/// There is no `Error` implementation, so that `?` can turn every other error into one of these: it is then tried again.
-pub struct HandlerError {
-    kind: Kind,
-    source: Box<dyn std::error::Error + Send + Sync>,
-    /// What the other side said to it; empty as a rule.
-    said: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Retry { after: Option<Duration> },
-    Reject,
-}
-
-impl HandlerError {
-    /// Try again, when the retry schedule says.
-    pub fn retry(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self { kind: Kind::Retry { after: None }, source: error.into(), said: String::new() }
-    }
-
-    /// Try again, but not before `after` has passed: what the other side asked for in a `Retry-After`. Until then, but for a minute at
-    /// most, the handler is given no other event either.
-    pub fn retry_after(error: impl Into<Box<dyn std::error::Error + Send + Sync>>, after: Duration) -> Self {
-        Self { kind: Kind::Retry { after: Some(after) }, source: error.into(), said: String::new() }
-    }
-
-    /// Do not try again: it would fail the same way. The dispatch is dead until somebody replays it.
-    pub fn reject(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self { kind: Kind::Reject, source: error.into(), said: String::new() }
-    }
-
-    /// The same, with what the other side said to it. That is kept with the attempt, and stays out of the log: it may quote what it was
-    /// sent, which is more than whoever reads the log is to see.
-    #[must_use]
-    pub fn quoting(mut self, said: impl Into<String>) -> Self {
-        self.said = said.into();
-        self
-    }
-
-    /// The error as the log may have it: without what the other side said.
-    pub(crate) fn unquoted(&self) -> String {
-        let mut line = self.source.to_string();
-        let mut cause = self.source.source();
-        while let Some(error) = cause {
-            line = format!("{line}: {error}");
-            cause = error.source();
-        }
-        line
-    }
-
-    /// Whether trying again was ruled out.
-    pub fn is_reject(&self) -> bool {
-        self.kind == Kind::Reject
-    }
-
-    /// The shortest wait before the next attempt that was asked for.
-    pub fn after(&self) -> Option<Duration> {
-        match self.kind {
-            Kind::Retry { after } => after,
-            Kind::Reject => None,
-        }
-    }
-}
-
-impl<E> From<E> for HandlerError
-where
-    E: std::error::Error + Send + Sync + 'static,
-{
-    fn from(error: E) -> Self {
-        Self::retry(error)
-    }
-}
-
-impl fmt::Debug for HandlerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: {self}", self.kind)
-    }
-}
-
-/// The error, its causes and what was said to it on one line: `outer: inner: root: said`.
-impl fmt::Display for HandlerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.unquoted())?;
-        if self.said.is_empty() { Ok(()) } else { write!(f, ": {}", self.said) }
-    }
-}
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 impl Context {

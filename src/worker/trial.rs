@@ -116,7 +116,8 @@ mod tests {
     async fn a_test_is_marked_bounded_and_only_for_those_that_take_it() {
         let failed = |error: &str| Err(TrialError::Failed(error.to_owned()));
         check("good", true, || Ok(()), Ok(())).await;
-        check("bad", true, || Err(HandlerError::reject("no such channel")), failed("no such channel")).await;
+        let bad = || Err(HandlerError::reject("no such channel").quoting("the one of tester@example.com is gone"));
+        check("bad", true, bad, failed("no such channel: the one of tester@example.com is gone")).await;
         check("wild", true, || panic!("oh"), failed("panicked: oh")).await;
         check("slow", true, || Ok(()), failed("took longer than 5s")).await;
         check("ci", false, || Ok(()), Err(TrialError::NotForThis)).await;

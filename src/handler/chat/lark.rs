@@ -96,8 +96,9 @@ impl Service for Lark {
         match body["code"].as_i64().or_else(|| body["StatusCode"].as_i64()) {
             None | Some(0) => Ok(()),
             Some(code) => {
-                let error = format!("Lark says no ({code}): {}", cut(&clean(body["msg"].as_str().unwrap_or_default()), 200));
-                Err(if PASSING.contains(&code) { HandlerError::retry(error) } else { HandlerError::reject(error) })
+                let error = format!("Lark says no ({code})");
+                let refusal = if PASSING.contains(&code) { HandlerError::retry(error) } else { HandlerError::reject(error) };
+                Err(refusal.quoting(cut(&clean(body["msg"].as_str().unwrap_or_default()), 200)))
             }
         }
     }

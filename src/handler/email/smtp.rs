@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 2xx to the letter | done |
 //! | 4xx, a broken connection, a certificate that is not trusted | try again |
-//! | 5xx | never, with the server's own words |
+//! | 5xx | never; the server's own words are kept with the attempt |
 //!
 //! If a server takes some recipients for good and refuses others for good, the letter goes to those it takes. If it wants
 //! another attempt for one, nobody gets it yet: otherwise the others would get it again.
@@ -206,18 +206,21 @@ impl Talk<'_> {
         let mut refusals = Vec::new();
         for to in &letter.to {
             match self.say("RCPT", &format!("TO:<{to}>")).await?.expect(2) {
-                Err(error) if error.is_reject() => refusals.push(format!("{error} (for `{to}`)")),
+                Err(error) if error.is_reject() => refusals.push((to, error)),
                 reply => drop(reply?),
             }
         }
+        let line = |words: fn(&HandlerError) -> String| {
+            refusals.iter().map(|(to, error)| format!("{} (for `{to}`)", words(error))).collect::<Vec<_>>().join("; ")
+        };
         if refusals.len() == letter.to.len() {
-            return Err(HandlerError::reject(refusals.join("; ")));
+            return Err(HandlerError::reject(line(HandlerError::unquoted)).in_full(line(ToString::to_string)));
         }
         self.say("DATA", "").await?.expect(3)?;
         self.write(&stuffed(&letter.bytes)).await?;
         self.reply("the letter").await?.expect(2)?;
-        for refusal in refusals {
-            warn!(%refusal, "a letter does not reach all recipients");
+        if !refusals.is_empty() {
+            warn!(refusal = line(HandlerError::unquoted), "a letter does not reach all recipients");
         }
         // The letter is the server's now, whatever it says to this.
         let _ = self.write(b"QUIT\r\n").await;
@@ -228,13 +231,16 @@ impl Talk<'_> {
 impl Reply {
     /// Goes on if the reply is of this class, which is its first digit.
     fn expect(self, class: u16) -> Result<Self, HandlerError> {
-        let said = excerpt(&self.lines.join(" "), 300);
-        let error = format!("{} with {} {said}", self.to, self.code);
-        match self.code / 100 {
-            found if found == class => Ok(self),
-            5 => Err(HandlerError::reject(error)),
-            _ => Err(HandlerError::retry(error)),
+        if self.code / 100 == class {
+            return Ok(self);
         }
+        let status = self.lines.first().and_then(|line| status(line)).unwrap_or_default();
+        // It stands on every line.
+        let words: Vec<&str> = self.lines.iter().map(|line| line.strip_prefix(status).unwrap_or(line).trim_start()).collect();
+        let error = format!("{} with {} {status}", self.to, self.code);
+        let error = error.trim_end();
+        let refusal = if self.code / 100 == 5 { HandlerError::reject(error) } else { HandlerError::retry(error) };
+        Err(refusal.quoting(excerpt(&words.join(" "), 300)))
     }
 
     /// Whether one of its lines begins with the word.
@@ -251,6 +257,16 @@ impl Reply {
         };
         self.lines.iter().any(of_line)
     }
+}
+
+/// The [enhanced status code](https://www.rfc-editor.org/rfc/rfc3463) at the beginning of a line, such as `5.1.1`.
+fn status(line: &str) -> Option<&str> {
+    let first = line.split(' ').next()?;
+    let mut parts = first.split('.');
+    let mut is_number = |most: usize| {
+        parts.next().is_some_and(|part| (1..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    (is_number(1) && is_number(3) && is_number(3) && parts.next().is_none()).then_some(first)
 }
 
 /// The letter as it travels: a dot at the beginning of a line is doubled, and a line with a single one is the end.

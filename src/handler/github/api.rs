@@ -104,7 +104,7 @@ impl Api {
         let result = self.ask_with(&token, Asked { path: &path, ..ask }).await;
         match result {
             Err(Refused { status: Some(StatusCode::UNAUTHORIZED), error }) if self.access.forget().await => {
-                Err(HandlerError::retry(error.to_string()).into())
+                Err(error.once_more().into())
             }
             result => result,
         }
@@ -164,10 +164,10 @@ fn refusal(answer: &Answer, limit: Option<Duration>, needs: &str) -> HandlerErro
     let status = answer.status;
     let said = words(answer).unwrap_or_else(|| excerpt(&answer.text, 200));
     let may_be_a_limit = matches!(status, StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS);
-    let error = if said.is_empty() { format!("GitHub answered {status}") } else { format!("GitHub answered {status}: {said}") };
+    let error = format!("GitHub answered {status}");
     let limit = limit.or_else(|| said.to_lowercase().contains("rate limit").then_some(A_MINUTE));
     if let Some(after) = limit.filter(|_| may_be_a_limit) {
-        return HandlerError::retry_after(error, after);
+        return HandlerError::retry_after(error, after).quoting(said);
     }
     if let Err(judged) = answer.judge()
         && !judged.is_reject()
@@ -179,9 +179,9 @@ fn refusal(answer: &Answer, limit: Option<Duration>, needs: &str) -> HandlerErro
         StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => needs,
         StatusCode::GONE => "issues are turned off in the repository's settings",
         status if status.is_redirection() => "the repository was renamed or moved: change `repository`",
-        _ => return HandlerError::reject(error),
+        _ => return HandlerError::reject(error).quoting(said),
     };
-    HandlerError::reject(format!("{error}; {hint}"))
+    HandlerError::reject(error).quoting(said).hint(hint)
 }
 
 /// GitHub's own words: its message, and what it says of each error.

@@ -22,6 +22,7 @@ use crate::{
     handler::{
         Context, HandlerError,
         message::{Message, Told, clean, clean_lines, cut},
+        notice::excerpt,
     },
 };
 
@@ -108,7 +109,8 @@ impl Issues {
         match self.put(api, branch, &["testflight", ctx.idempotency_key(), &file.name], &bytes).await {
             Ok(url) => Ok(url),
             Err(error) if error.is_reject() => {
-                warn!(handler.name = ctx.handler(), receipt.id = ctx.receipt(), %error, "a screenshot was not uploaded");
+                let error = error.unquoted();
+                warn!(handler.name = ctx.handler(), receipt.id = ctx.receipt(), error, "a screenshot was not uploaded");
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -128,7 +130,7 @@ impl Issues {
                 api.ask(Asked { method: Method::GET, path: &path, query: &[("ref", branch)], body: None, needs }).await?
             }
             // Somebody else wrote to the branch at the same time.
-            Err(Refused { status: Some(StatusCode::CONFLICT), error }) => return Err(HandlerError::retry(error.to_string())),
+            Err(Refused { status: Some(StatusCode::CONFLICT), error }) => return Err(error.once_more()),
             Err(Refused { error, .. }) => return Err(error),
         };
         // The page of a file needs a login where the repository does, which the bare file's address does not bear.
@@ -145,7 +147,9 @@ async fn is_there(api: &Api, marker: &str, received_at: Timestamp) -> Result<boo
         let query =
             [("state", "all"), ("sort", "created"), ("direction", "desc"), ("per_page", size.as_str()), ("page", page.as_str())];
         let ask = Asked { method: Method::GET, path: &["issues"], query: &query, body: None, needs: NEEDS };
-        let found: Vec<Found> = serde_json::from_value(api.ask(ask).await?)?;
+        let found: Vec<Found> = serde_json::from_value(api.ask(ask).await?).map_err(|error| {
+            HandlerError::retry("GitHub answered something that is no list of issues").quoting(excerpt(&error.to_string(), 200))
+        })?;
         if found.iter().any(|issue| issue.body.as_ref().is_some_and(|body| body.contains(marker))) {
             return Ok(true);
         }

@@ -96,9 +96,9 @@ impl Handler for GitLab {
         let response = request.send().await.map_err(reqwest::Error::without_url)?;
         let answer = Answer::read(response, self.clock.now()).await;
         answer.judge().map_err(|error| match answer.status {
-            StatusCode::NOT_FOUND => HandlerError::reject(format!(
-                "{error}; there is no such project, or `token` is none of its pipeline trigger tokens (Settings, CI/CD)"
-            )),
+            StatusCode::NOT_FOUND => {
+                error.hint("there is no such project, or `token` is none of its pipeline trigger tokens (Settings, CI/CD)")
+            }
             _ => error,
         })
     }

@@ -25,6 +25,7 @@ use crate::{
         notice::excerpt,
         target::Target,
     },
+    plain,
     secret::Secret,
 };
 
@@ -106,9 +107,8 @@ impl Api {
         if said["ok"] == true {
             return Ok(said);
         }
-        let word = excerpt(said["error"].as_str().unwrap_or("no word"), 80);
-        let error = refusal(&word, &said, &answer);
-        Err(Refused { word: Some(word), error })
+        let word = said["error"].as_str().filter(|word| plain::is_code(word));
+        Err(Refused { word: word.map(ToOwned::to_owned), error: refusal(word, &said, &answer) })
     }
 }
 
@@ -118,10 +118,13 @@ impl fmt::Debug for Api {
     }
 }
 
-fn refusal(word: &str, said: &Value, answer: &Answer) -> HandlerError {
+fn refusal(word: Option<&str>, said: &Value, answer: &Answer) -> HandlerError {
+    // What stands in the place of a word and is none.
+    let strange = said["error"].as_str().filter(|_| word.is_none());
     let remarks = said["response_metadata"]["messages"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let remarks = excerpt(&remarks.collect::<Vec<_>>().join("; "), 200);
-    let error = if remarks.is_empty() { format!("Slack answered `{word}`") } else { format!("Slack answered `{word}`: {remarks}") };
+    let remarks = excerpt(&strange.into_iter().chain(remarks).collect::<Vec<_>>().join("; "), 200);
+    let word = word.unwrap_or("no word");
+    let error = format!("Slack answered `{word}`");
     let hint = match word {
         "ratelimited"
         | "rate_limited"
@@ -130,7 +133,7 @@ fn refusal(word: &str, said: &Value, answer: &Answer) -> HandlerError {
         | "service_unavailable"
         | "request_timeout"
         | "team_added_to_org"
-        | "org_login_required" => return answer.again(error),
+        | "org_login_required" => return answer.again(error).quoting(remarks),
         "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked" | "token_expired" => {
             "the token is wrong, or was revoked: install the app to the workspace and take its bot token"
         }
@@ -138,16 +141,16 @@ fn refusal(word: &str, said: &Value, answer: &Answer) -> HandlerError {
         "not_in_channel" => "the app is not in the channel: invite it",
         "is_archived" => "the channel is archived: name another one in `channel`",
         "missing_scope" | "no_permission" => {
-            let needed = said["needed"].as_str().map(|needed| format!(" `{}`", excerpt(needed, 80))).unwrap_or_default();
-            let hint = format!("give the app the scope{needed} and install it to the workspace again");
-            return HandlerError::reject(format!("{error}; {hint}"));
+            let needed = said["needed"].as_str().filter(|needed| needed.split(',').all(plain::is_code));
+            let needed = needed.map(|needed| format!(" `{}`", excerpt(needed, 80))).unwrap_or_default();
+            &format!("give the app the scope{needed} and install it to the workspace again")
         }
         "msg_too_long" | "msg_blocks_too_long" | "invalid_blocks" | "invalid_attachments" => {
             "Slack does not take the message as it is: look at `template`"
         }
         "ekm_access_denied" => "an administrator has suspended posting",
         word if word.starts_with("restricted_action") => "a setting of the workspace keeps the app from posting there",
-        _ => return HandlerError::reject(error),
+        _ => return HandlerError::reject(error).quoting(remarks),
     };
-    HandlerError::reject(format!("{error}; {hint}"))
+    HandlerError::reject(error).quoting(remarks).hint(hint)
 }

@@ -227,7 +227,8 @@ impl Telling<'_> {
         let looked = match looked.map_err(HandlerError::from) {
             Ok(looked) => looked,
             Err(error) if error.is_reject() => {
-                debug!(handler.name = self.ctx.handler(), %error, "whether a message is there already cannot be seen");
+                let error = error.unquoted();
+                debug!(handler.name = self.ctx.handler(), error, "whether a message is there already cannot be seen");
                 return Ok(None);
             }
             Err(error) => return Err(error),
@@ -254,7 +255,7 @@ impl Telling<'_> {
         }
         self.conversation.strike(self.ctx.idempotency_key());
         match self.keep().await {
-            Ok(()) => HandlerError::retry(HandlerError::from(refused).to_string()),
+            Ok(()) => HandlerError::from(refused).once_more(),
             Err(error) => error,
         }
     }
@@ -266,9 +267,10 @@ impl Telling<'_> {
         }
         match self.upload().await {
             Err(error) if !error.is_reject() => return Err(error),
-            Err(error) => warn!(
-                handler.name = self.ctx.handler(), receipt.id = self.ctx.receipt(), %error, "screenshots were not uploaded"
-            ),
+            Err(error) => {
+                let (handler, receipt, error) = (self.ctx.handler(), self.ctx.receipt(), error.unquoted());
+                warn!(handler.name = handler, receipt.id = receipt, error, "screenshots were not uploaded");
+            }
             Ok(()) => {}
         }
         self.conversation.done(self.ctx.idempotency_key());

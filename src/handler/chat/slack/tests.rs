@@ -16,7 +16,12 @@ use crate::{
         details::{self, File, Screenshot},
         sample,
     },
-    handler::{BoxHandler, Registry, kept::tests::InMemory, message::Voice},
+    handler::{
+        BoxHandler, Registry,
+        kept::tests::InMemory,
+        message::Voice,
+        tests::{QUOTED, listen},
+    },
 };
 
 const BOT: &str = "token = 'xoxb-1-a-token'\nchannel = 'C012AB3CD'\nmention = 'here'\n";
@@ -158,11 +163,16 @@ async fn an_upload_that_fails_is_made_again_and_the_message_is_not() {
 
 #[tokio::test]
 async fn pictures_that_slack_does_not_take_are_lost_and_the_message_is_not() {
-    let missing = json!({ "ok": false, "error": "missing_scope", "needed": "files:write" });
+    let said = json!({ "messages": [QUOTED] });
+    let missing = json!({ "ok": false, "error": "missing_scope", "needed": "files:write", "response_metadata": said });
     let server = slack(move |_| ResponseTemplate::new(200).set_body_json(&missing)).await;
+    let (log, _guard) = listen();
     let (event, ctx) = feedback(2);
     built(&server).handle(event, ctx).await.unwrap();
     server.verify().await;
+    let lines = std::fs::read_to_string(log.path()).unwrap();
+    assert!(lines.contains("Slack answered `missing_scope`; give the app the scope `files:write`"), "{lines}");
+    assert!(!lines.contains(QUOTED), "{lines}");
 }
 
 #[test]

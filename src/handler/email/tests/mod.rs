@@ -10,9 +10,12 @@ use self::sink::{Sink, Speaks};
 use super::*;
 use crate::{
     event::{Details, EventKind, sample},
-    handler::message::{
-        Message, Voice,
-        tests::{details_of, event_of},
+    handler::{
+        message::{
+            Message, Voice,
+            tests::{details_of, event_of},
+        },
+        tests::{QUOTED, listen},
     },
     http_client::Outgoing,
 };
@@ -174,6 +177,37 @@ async fn replies_are_understood() {
         said.push(format!("{speaks:?} {}\n    {outcome}; taken: {:?}", json!(replies), sink.recipients()));
     }
     insta::assert_snapshot!(said.join("\n"));
+}
+
+#[tokio::test]
+async fn what_a_server_quotes_stays_out_of_the_log() {
+    let mut for_log = Vec::new();
+    for replies in [
+        [("GREETING", "554 5.7.1 not you, tester@example.com")],
+        [("AUTH", "535-5.7.8 tester@example.com\r\n535 5.7.8 is not known")],
+        [("MAIL", "451 tester@example.com is busy")],
+        [("RCPT", "550 5.1.1 <tester@example.com> unknown")],
+        [("LETTER", "554 5.7.1.0 “it crashed, write to tester@example.com” looks like spam")],
+    ] {
+        let sink = Sink::start(Speaks::Starttls, "PLAIN", &replies).await;
+        let email = Email::new(section(&format!("port = {}\ntls = 'starttls'\n{LOGIN}", sink.port))).unwrap();
+        let event = event_of(&EventKind::WebhookPingCreated, None);
+        let error = email.handle(Arc::new(event), Context::sample()).await.unwrap_err();
+        assert!(error.to_string().contains(QUOTED), "{error}");
+        assert!(!error.unquoted().contains(QUOTED), "{}", error.unquoted());
+        for_log.push(error.unquoted());
+    }
+    insta::assert_snapshot!(for_log.join("\n"));
+}
+
+#[tokio::test]
+async fn a_recipient_who_is_refused_is_named_in_the_log_without_the_servers_words() {
+    let (log, _guard) = listen();
+    let sink = Sink::start(Speaks::Starttls, "PLAIN", &[("RCPT TO:<b@", "550 5.1.1 <tester@example.com> unknown")]).await;
+    assert!(handed_over(&sink, &format!("tls = 'starttls'\n{LOGIN}")).await.starts_with("ok"));
+    let lines = std::fs::read_to_string(log.path()).unwrap();
+    assert!(lines.contains("`localhost` replied to `RCPT` with 550 5.1.1 (for `b@example.com`)"), "{lines}");
+    assert!(!lines.contains(QUOTED), "{lines}");
 }
 
 #[tokio::test]

@@ -14,7 +14,10 @@ use wiremock::{
 use super::{super::issue, *};
 use crate::{
     event::details::{CrashLog, File, Screenshot},
-    handler::kept::tests::InMemory,
+    handler::{
+        kept::tests::InMemory,
+        tests::{QUOTED, listen},
+    },
 };
 
 const ISSUES: &str = "action = 'issue'\ntoken = 'ghp_1'";
@@ -188,8 +191,12 @@ async fn pictures_are_shown_from_the_branch() {
     check(ResponseTemplate::new(201).set_body_json(here), "![Screenshot 1](<https://github.example/1.png?raw=true>)").await;
     let is_there = ResponseTemplate::new(422).set_body_json(json!({ "message": "Invalid request.\n\n\"sha\" wasn't supplied." }));
     check(is_there, "![Screenshot 1](<https://github.example/there.png?raw=true>)").await;
-    let no_branch = ResponseTemplate::new(404).set_body_json(json!({ "message": "Branch pictures not found" }));
+    let no_branch = ResponseTemplate::new(404).set_body_json(json!({ "message": format!("No branch for {QUOTED}") }));
+    let (log, guard) = listen();
     check(no_branch, "[Screenshot 1](<https://a.example/1.png>)").await;
+    drop(guard);
+    let lines = std::fs::read_to_string(log.path()).unwrap();
+    assert!(lines.contains("GitHub answered 404 Not Found; the token lacks") && !lines.contains(QUOTED), "{lines}");
     let refused = pictures(ResponseTemplate::new(409).set_body_json(json!({ "message": "is at 1 but expected 2" }))).await;
     assert_eq!(refused.unwrap_err(), "Retry { after: None }: GitHub answered 409 Conflict: is at 1 but expected 2");
 }
