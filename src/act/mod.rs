@@ -116,11 +116,11 @@ impl Handler for Act {
                 return Ok(());
             }
             Err(Hold::NotYet(why)) => return Err(HandlerError::retry(why)),
-            Err(Hold::Wrong(why)) => return Err(HandlerError::reject(why)),
-            Err(Hold::Failed(error)) => return Err(failure(error)),
+            Err(Hold::Wrong(why)) => return Err(why),
+            Err(Hold::Failed(error)) => return Err(failure(&error)),
         };
         if self.dry_run {
-            let outline = step.outline(&self.client).map_err(failure)?;
+            let outline = step.outline(&self.client).map_err(|error| failure(&error))?;
             note("dry run: this would be asked of App Store Connect", &outline);
             return Ok(());
         }
@@ -129,7 +129,7 @@ impl Handler for Act {
             return Ok(());
         };
         if !matches!(error.status(), Some(409 | 422)) {
-            return Err(failure(error));
+            return Err(failure(&error));
         }
         // Somebody may have been faster, or an earlier attempt of ours whose answer was lost.
         match self.look(subject).await {
@@ -137,8 +137,8 @@ impl Handler for Act {
                 note("App Store Connect has done it already", &why);
                 Ok(())
             }
-            Err(Hold::Failed(error)) => Err(failure(error)),
-            Ok(_) | Err(Hold::NotYet(_) | Hold::Wrong(_)) => Err(failure(error)),
+            Err(Hold::Failed(error)) => Err(failure(&error)),
+            Ok(_) | Err(Hold::NotYet(_) | Hold::Wrong(_)) => Err(failure(&error)),
         }
     }
 
@@ -187,13 +187,14 @@ impl Action {
     }
 }
 
-/// Tries again what may go better later, and gives up on the rest with Apple's words.
-fn failure(error: asc::Error) -> HandlerError {
-    match (error.is_retryable(), error.retry_after()) {
-        (true, Some(after)) => HandlerError::retry_after(error, after),
-        (true, None) => HandlerError::retry(error),
-        (false, _) => HandlerError::reject(error),
-    }
+/// Tries again what may go better later, and gives up on the rest. Apple's words are kept with the attempt.
+fn failure(error: &asc::Error) -> HandlerError {
+    let failure = match (error.is_retryable(), error.retry_after()) {
+        (true, Some(after)) => HandlerError::retry_after(error.unquoted(), after),
+        (true, None) => HandlerError::retry(error.unquoted()),
+        (false, _) => HandlerError::reject(error.unquoted()),
+    };
+    failure.in_full(error.with_causes())
 }
 
 fn action(keys: &Keys) -> Result<Action, SectionError> {

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::{
     asc::{self, Client, build::Build},
     event::{AppVersionState, ExternalBetaState, Subject},
+    handler::HandlerError,
 };
 
 /// Why nothing is asked for.
@@ -15,7 +16,7 @@ pub(super) enum Hold {
     /// Apple is not done with it yet; and what it is doing.
     NotYet(String),
     /// It cannot be done as configured.
-    Wrong(String),
+    Wrong(HandlerError),
     /// The resource could not be read.
     Failed(asc::Error),
 }
@@ -72,14 +73,17 @@ impl fmt::Display for Step {
 /// What is to be asked for so that a build is with these groups, named by name or id.
 pub(super) async fn add_to_groups(client: &Client, subject: &Subject, wanted: &[String]) -> Result<Step, Hold> {
     let build = ready_build(client, subject).await?;
-    let Some(app_id) = &build.app_id else { return Err(Hold::Wrong(format!("Apple names no app of build {}", build.id))) };
+    let Some(app_id) = &build.app_id else {
+        return Err(Hold::Wrong(HandlerError::reject(format!("Apple names no app of build {}", build.id))));
+    };
     let groups = client.beta_groups(app_id)?.all().await?;
     let mut missing = Vec::new();
     for wanted in wanted {
         let Some(group) = groups.iter().find(|group| group.id == *wanted || group.name.as_ref() == Some(wanted)) else {
             let known: Vec<_> = groups.iter().filter_map(|group| Some(format!("`{}`", group.name.as_deref()?))).collect();
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            return Err(Hold::Wrong(format!("app {app_id} has no group `{wanted}`; its groups: {known}")));
+            let known =
+                if known.is_empty() { "it has none at all".to_owned() } else { format!("its groups are {}", known.join(", ")) };
+            return Err(Hold::Wrong(HandlerError::reject(format!("app {app_id} has no group `{wanted}`")).quoting(known)));
         };
         // Apple refuses to give a build to a group that has every build.
         if !group.has_every_build && !build.groups.contains(&group.id) && !missing.contains(&group.id) {

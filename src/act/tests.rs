@@ -136,7 +136,8 @@ async fn a_group_that_is_not_there_is_said_with_those_that_are() {
     on(&server, "GET", "/v1/builds/b-1", 200, build("VALID", "READY_FOR_BETA_SUBMISSION", &[])).await;
     let error = handle(&act(&server, groups(&["Friends", "Freinds"])), uploaded()).await.unwrap_err();
     assert!(error.is_reject());
-    assert_eq!(error.to_string(), "app a-1 has no group `Freinds`; its groups: `Friends`, `Press`, `Team`");
+    assert_eq!(error.to_string(), "app a-1 has no group `Freinds`: its groups are `Friends`, `Press`, `Team`");
+    assert_eq!(error.unquoted(), "app a-1 has no group `Freinds`", "how a team calls its testers is in no log");
     assert_eq!(asked(&server).await, [], "all or nothing");
 }
 
@@ -213,6 +214,8 @@ async fn a_conflict_is_done_if_somebody_was_faster_and_a_failure_otherwise() {
                 assert!(error.is_reject());
                 let expected = format!("POST {RELEASES}: answered {status} STATE_ERROR: Not in this state");
                 assert_eq!(error.to_string(), expected, "Apple's own words");
+                let for_log = format!("POST {RELEASES}: answered {status} STATE_ERROR");
+                assert_eq!(error.unquoted(), for_log, "and the log without");
             }
         }
     }

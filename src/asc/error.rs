@@ -120,6 +120,19 @@ impl Error {
         plain::whole(&all.join(": "))
     }
 
+    /// The same as a log may have it whose readers are not to see what was sent: without the sentences of the other side, which may quote
+    /// it. Statuses and codes stay.
+    pub fn unquoted(&self) -> String {
+        match self {
+            Self::Refused { call, refusal } => format!("{call}: {}", refusal.unquoted()),
+            Self::NotJson { call, status, .. } => format!("{call}: answered {status}, expected JSON"),
+            Self::ForeignPage { call, expected, .. } => {
+                format!("{call}: the link to the next page does not lead to `{expected}`; it was not followed")
+            }
+            _ => self.with_causes(),
+        }
+    }
+
     /// Whether the same request may succeed later without anybody doing anything about it. It has been tried more than once already if
     /// that was safe.
     pub fn is_retryable(&self) -> bool {
@@ -187,5 +200,38 @@ impl fmt::Display for Call {
             0 | 1 => f.write_str(&self.request),
             attempts => write!(f, "{} (tried {attempts} times)", self.request),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::refusal::Redactor, *};
+
+    #[track_caller]
+    fn check(body: &str, expected: &str) {
+        let said = Said::read(body.as_bytes(), &Redactor::new([]));
+        let refusal = Box::new(Refusal { status: 409, said, retry_after: None, clock_ahead: None });
+        let error = Error::Refused { call: call(), refusal };
+        assert_eq!(error.unquoted(), format!("POST /v1/betaGroups: answered 409{expected}"), "{error}");
+    }
+
+    fn call() -> Call {
+        Call { request: "POST /v1/betaGroups".to_owned(), attempts: 1 }
+    }
+
+    #[test]
+    fn what_is_not_ours_can_be_left_out() {
+        check("", "");
+        check("Anna is not known", "");
+        check("<html><title>Anna</title>", "");
+        check(r#"{"errors": [{"code": "A.B", "detail": "Anna", "source": {"pointer": "/Anna"}}]}"#, " A.B");
+        check(r#"{"errors": [{"code": "A"}, {"code": "it is Anna"}, {"title": "Anna"}, {"code": "C"}]}"#, " A, C");
+        let said = Said::read(b"Anna", &Redactor::new([]));
+        let error = Error::NotJson { call: call(), status: 200, said };
+        assert_eq!(error.unquoted(), "POST /v1/betaGroups: answered 200, expected JSON");
+        let (found, expected) = ("https://anna.example".to_owned(), "https://example.com".to_owned());
+        let error = Error::ForeignPage { call: call(), found, expected };
+        let for_log = "the link to the next page does not lead to `https://example.com`; it was not followed";
+        assert_eq!(error.unquoted(), format!("POST /v1/betaGroups: {for_log}"));
     }
 }

@@ -187,9 +187,8 @@ impl Client {
                 self.pace.hold(hold.min(self.settings.retry.longest));
             }
             let Some(wait) = wait else { return Err(error) };
-            let words = error.with_causes();
             tracing::info!(
-                error = words,
+                error = error.unquoted(),
                 attempt.number = attempt,
                 wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
                 "asking App Store Connect again"

@@ -66,6 +66,13 @@ impl Refusal {
         Some(hint.to_owned())
     }
 
+    /// The status, and of each error the code.
+    pub(super) fn unquoted(&self) -> String {
+        let codes = self.said.errors().iter().filter_map(|error| error.code.as_deref()).filter(|code| plain::is_code(code));
+        let codes: Vec<&str> = codes.collect();
+        format!("answered {} {}", self.status, codes.join(", ")).trim_end().to_owned()
+    }
+
     fn hint_about_the_pace(&self) -> String {
         let later = self.retry_after.map_or_else(
             || "try later".to_owned(),
