@@ -87,7 +87,7 @@ fn throughput(effort: Effort) -> anyhow::Result<Vec<Figure>> {
     }
     let [bare, each, ours, handling] = rates.map(median);
     let [bare_cost, _, our_cost, handling_cost] = costs.map(median);
-    let to_bare = |cost: f64| format!("bare {bare_cost:.1} µs, {:.1} ×", cost / bare_cost);
+    let to_bare = |cost: f64| format!("{cost:.1} µs to {bare_cost:.1} µs");
     Ok(vec![
         Figure {
             name: "durable events, to bare requests",
@@ -104,10 +104,11 @@ fn throughput(effort: Effort) -> anyhow::Result<Vec<Figure>> {
             made_of: format!("{ours:.0}/s to {each:.0}/s"),
         },
         Figure {
-            name: "server time per accepted event",
-            value: our_cost,
-            unit: "µs",
-            target: Target::AtMost(40.0),
+            // On the machine of the target, where a bare request takes 10 µs, that is 40 µs.
+            name: "server time per accepted event, to a bare one",
+            value: our_cost / bare_cost,
+            unit: "×",
+            target: Target::AtMost(4.0),
             made_of: to_bare(our_cost),
         },
         Figure {
@@ -118,9 +119,9 @@ fn throughput(effort: Effort) -> anyhow::Result<Vec<Figure>> {
             made_of: format!("{handling:.0}/s"),
         },
         Figure {
-            name: "server time per event until it is handled",
-            value: handling_cost,
-            unit: "µs",
+            name: "server time until it is handled, to a bare one",
+            value: handling_cost / bare_cost,
+            unit: "×",
             target: Target::Open,
             made_of: to_bare(handling_cost),
         },
