@@ -20,6 +20,7 @@ mod duplicates;
 mod failing_calls;
 mod image;
 mod isolation;
+mod large_bodies;
 mod power_loss;
 mod recovery;
 mod rotation;

@@ -11,7 +11,8 @@
 //! - `write-behind`: says that an event is kept, writes it a moment later, and does not when it is asked to stop before;
 //! - `mark-first`: moves the mark of recovery before what was recovered is written, which happens a moment later;
 //! - `linger-at-the-end`: takes ten seconds to close its store;
-//! - `accept-later`: says that it accepts the newest secrets before it does.
+//! - `accept-later`: says that it accepts the newest secrets before it does;
+//! - `endless-room`: gives bodies of which nothing is proven as much memory as they ask for.
 //!
 //! Each knows a handler kind `panic` that panics on every event, as a handler of somebody's own might. The fault tests run the twin to
 //! see that they would notice. It is built with the feature `sabotage` only, and never shipped.
@@ -60,6 +61,7 @@ enum Sabotage {
     MarkFirst,
     LingerAtTheEnd,
     AcceptLater,
+    EndlessRoom,
 }
 
 /// What is said of an event that nobody has written yet.
@@ -82,9 +84,14 @@ async fn main() -> anyhow::Result<()> {
         "mark-first" => Sabotage::MarkFirst,
         "linger-at-the-end" => Sabotage::LingerAtTheEnd,
         "accept-later" => Sabotage::AcceptLater,
+        "endless-room" => Sabotage::EndlessRoom,
         other => bail!("there is no sabotage `{other}`"),
     };
-    let loaded = config::load(&Sources::of_process(Some(PathBuf::from(file))))?;
+    let mut loaded = config::load(&Sources::of_process(Some(PathBuf::from(file))))?;
+    if how == Sabotage::EndlessRoom {
+        // There is always room for one body that is as large as allowed; no configuration may say this.
+        loaded.config.server.max_body = usize::MAX;
+    }
     telemetry::init(&loaded.config.telemetry)?;
 
     let panics = handler_fn(async |_, _| -> Result<(), HandlerError> { panic!("on purpose") });
