@@ -78,6 +78,7 @@ pub mod http_client;
 pub mod plain;
 pub mod secret;
 pub mod shutdown;
+mod spelling;
 
 #[doc = include_str!("docs/operations.md")]
 pub mod operations {}

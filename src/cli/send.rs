@@ -20,11 +20,12 @@ use super::{
 };
 use crate::{
     clock::{Clock as _, SystemClock},
-    config::{self, Endpoint, EndpointKind, Loaded},
+    config::{Endpoint, EndpointKind, Loaded},
     event::{EventKind, KindPattern, sample},
     http_client::{HttpClient, Outgoing, Reach},
     secret::Secret,
     signature::{self, Signature},
+    spelling,
 };
 
 /// How long the receiver may take to answer.
@@ -141,7 +142,7 @@ pub(super) fn kind_of(text: &str) -> Result<EventKind, Failure> {
             let meant = KindPattern::parse(text).err().and_then(|error| error.suggestion().map(ToOwned::to_owned));
             let hint = meant.map_or_else(
                 || format!("`asc-webhooks send --list` shows them all; write `type:{text}` for one that is not known yet"),
-                |meant| format!("did you mean `{meant}`?"),
+                |meant| spelling::question(&meant),
             );
             Err(Failure::not_found(format!("there is no kind `{text}`")).hint(hint))
         }
@@ -159,7 +160,7 @@ pub(super) fn doubt(kind: &EventKind, state: &str) -> Option<String> {
     if known.is_empty() || known.contains(&state) {
         return None;
     }
-    let hint = config::did_you_mean(state, known.iter().copied());
+    let hint = spelling::did_you_mean(state, known.iter().copied());
     let hint = hint.unwrap_or_else(|| "`asc-webhooks send --list` shows those that are known".to_owned());
     Some(format!("warning: `{state}` is no state that `{kind}` is known to tell of; it is sent all the same\n  hint: {hint}"))
 }

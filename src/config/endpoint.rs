@@ -7,7 +7,6 @@ use serde_json::json;
 use toml::{Table, Value};
 
 use super::{
-    error::did_you_mean,
     secret_source,
     section::{Hint, Listed, Reading, Section, Setting, Taken},
     setting::{Name, one_of, text, words_of},
@@ -15,6 +14,7 @@ use super::{
 use crate::{
     event::EventKind,
     secret::{Secret, Weakness},
+    spelling::did_you_mean,
 };
 
 /// The paths that the public listener answers itself.

@@ -6,13 +6,13 @@ use std::{fmt, num::NonZeroUsize, sync::Arc, time::Duration};
 use toml::{Table, Value};
 
 use super::{
-    error::{Origin, did_you_mean},
+    error::Origin,
     layers::as_toml,
     secret_source,
     section::{Hint, Listed, Section, Setting, Taken},
     setting::{Name, Share, one_of, text, words_of},
 };
-use crate::event::KindPattern;
+use crate::{event::KindPattern, spelling::did_you_mean};
 
 const ENRICHMENTS: [(&str, Enrich); 4] =
     [("auto", Enrich::Auto), ("best-effort", Enrich::BestEffort), ("required", Enrich::Required), ("off", Enrich::Off)];

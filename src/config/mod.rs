@@ -24,7 +24,6 @@ mod setting;
 mod store;
 mod telemetry;
 
-pub(crate) use self::error::did_you_mean;
 pub use self::{
     admin::{Admin, AdminToken},
     asc::Asc,

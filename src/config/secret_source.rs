@@ -12,11 +12,14 @@ use serde_json::json;
 use toml::{Table, Value};
 
 use super::{
-    error::{Origin, did_you_mean},
+    error::Origin,
     layers::join,
     section::{Reading, sort},
 };
-use crate::secret::{Secret, Weakness};
+use crate::{
+    secret::{Secret, Weakness},
+    spelling::did_you_mean,
+};
 
 const SOURCES: [&str; 3] = ["file", "env", "value"];
 const EXPECTED: &str = "a secret: `{ file = \"…\" }`, `{ env = \"…\" }`, or the text itself";

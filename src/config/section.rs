@@ -14,11 +14,11 @@ use serde_json::json;
 use toml::{Table, Value};
 
 use super::{
-    error::{Origin, Problem, did_you_mean},
+    error::{Origin, Problem},
     layers::{Origins, as_toml, join},
     secret_source::{self, Surroundings},
 };
-use crate::secret::Secret;
+use crate::{secret::Secret, spelling::did_you_mean};
 
 /// What to do about a value that could not be read, if there is something to say.
 pub(super) type Hint = Option<String>;

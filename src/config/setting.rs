@@ -6,10 +6,8 @@ use jiff::Timestamp;
 use serde_json::json;
 use toml::Value;
 
-use super::{
-    error::did_you_mean,
-    section::{Hint, Listed, Setting},
-};
+use super::section::{Hint, Listed, Setting};
+use crate::spelling::did_you_mean;
 
 /// The longest duration that is taken for meant: a hundred years.
 const LONGEST: Duration = Duration::from_hours(100 * 366 * 24);

@@ -14,6 +14,7 @@
 use std::{fmt, str::FromStr};
 
 use super::kind::{EventKind, FamilyName};
+use crate::spelling;
 
 /// A pattern that chooses among the kinds of event.
 ///
@@ -130,17 +131,13 @@ impl KindPatternError {
 
     /// What to do.
     pub fn hint(&self) -> String {
-        self.suggestion
-            .map_or_else(|| "write `type:…` for a kind that is not known yet".to_owned(), |near| format!("did you mean `{near}`?"))
+        self.suggestion.map_or_else(|| "write `type:…` for a kind that is not known yet".to_owned(), spelling::question)
     }
 
     fn new(found: &str) -> Self {
         let kinds = EventKind::ALL.iter().flat_map(|kind| [Some(kind.as_str()), kind.subscription()]).flatten();
         let names = kinds.chain(FamilyName::ALL.map(FamilyName::as_str));
-        let likeness = |name: &str| strsim::normalized_damerau_levenshtein(found.trim_end_matches('*'), name);
-        let nearest = names.map(|name| (likeness(name), name)).max_by(|one, other| one.0.total_cmp(&other.0));
-        let suggestion = nearest.filter(|(likeness, _)| *likeness >= 0.6).map(|(_, name)| name);
-        Self { found: found.to_owned(), suggestion }
+        Self { found: found.to_owned(), suggestion: spelling::nearest(found.trim_end_matches('*'), names) }
     }
 }
 

@@ -7,11 +7,11 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-use super::{
-    message::{Message, Told, Voice},
-    section::did_you_mean,
+use super::message::{Message, Told, Voice};
+use crate::{
+    event::{Details, EventKind, sample},
+    spelling,
 };
-use crate::event::{Details, EventKind, sample};
 
 /// Details of which every part is there, though nothing is known of it.
 const EVERY_PART: &str =
@@ -42,8 +42,8 @@ fn refusal_of(name: &str, roots: &[&str]) -> Option<String> {
             let place = if path.is_empty() { String::new() } else { format!(" in `{}`", path.join(".")) };
             let words = names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
             let is_of_event = path.is_empty() && TREE["event"].get(part).is_some();
-            let of_event = is_of_event.then(|| format!("did you mean `event.{part}`?"));
-            let question = of_event.or_else(|| did_you_mean(part, names())).map(|question| format!(" ({question})"));
+            let of_event = is_of_event.then(|| spelling::question(&format!("event.{part}")));
+            let question = of_event.or_else(|| spelling::did_you_mean(part, names())).map(|question| format!(" ({question})"));
             let question = question.unwrap_or_default();
             return Some(format!("found the unknown name `{name}`, expected one of {words}{place}{question}"));
         }

@@ -8,8 +8,8 @@ use super::{
     email::Email,
     github::GitHub,
     gitlab::GitLab,
-    section::did_you_mean,
 };
+use crate::spelling::did_you_mean;
 
 /// Knows the kinds of handler by name.
 ///

@@ -3,10 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::failure::{Failure, Outcome};
-use crate::{
-    config::{Config, did_you_mean},
-    inbox::query::Stats,
-};
+use crate::{config::Config, inbox::query::Stats, spelling::did_you_mean};
 
 /// Makes sure that there is, or was, such an endpoint.
 pub(super) fn endpoint(name: &str, config: &Config, stats: &Stats) -> Outcome {

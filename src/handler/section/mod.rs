@@ -199,13 +199,6 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Asks whether another word was meant, if one is near.
-pub(super) fn did_you_mean<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let likeness = |word: &&str| strsim::normalized_damerau_levenshtein(found, word);
-    let nearest = known.into_iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)))?;
-    (likeness(&nearest) >= 0.6).then(|| format!("did you mean `{nearest}`?"))
-}
-
 #[cfg(test)]
 impl Section {
     /// The section of a handler `ci`, out of TOML text.

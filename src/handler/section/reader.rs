@@ -9,7 +9,8 @@ use serde::{
 };
 use toml::{Table, Value};
 
-use super::{Problem, did_you_mean};
+use super::Problem;
+use crate::spelling::did_you_mean;
 
 /// The keys that every handler has.
 pub(super) const COMMON: [&str; 11] =
