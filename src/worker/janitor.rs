@@ -33,6 +33,9 @@ const REVIEWS: [(EventKind, &str); 2] = [
     (EventKind::BuildBetaDetailExternalBuildStateUpdated, "beta"),
 ];
 
+/// What the phases of a review are called.
+const PHASES: [&str; 2] = ["waiting", "in_review"];
+
 /// How many receipts one transaction removes, so that no notification waits long behind it.
 const PURGE_BATCH: usize = 200;
 
@@ -52,12 +55,14 @@ pub struct Janitor {
     retention: Duration,
     /// The handlers that had figures at the last round: what has none any more is set to nothing, or it would be shown for ever.
     shown: BTreeSet<String>,
+    /// The apps, each with a review, whose times were summed up last: those go the same way.
+    reviewed: BTreeSet<(String, &'static str)>,
 }
 
 impl Janitor {
     /// Tidies `store`, removing what owes nothing and is older than `retention`, and tells of new work through `work`.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, work: Arc<Notify>, retention: Duration) -> Self {
-        Self { store, clock, work, retention, shown: BTreeSet::new() }
+        Self { store, clock, work, retention, shown: BTreeSet::new(), reviewed: BTreeSet::new() }
     }
 
     /// Tidies until the end is asked for.
@@ -125,8 +130,9 @@ impl Janitor {
         Ok(())
     }
 
-    async fn measure_review(&self) -> Result<(), StoreError> {
+    async fn measure_review(&mut self) -> Result<(), StoreError> {
         let now = self.clock.now();
+        let mut reviewed = BTreeSet::new();
         for app in self.store.apps().await?.iter().take(MOST_APPS) {
             for (kind, review) in REVIEWS {
                 let filter = HistoryFilter { kind: kind.as_str().to_owned(), app: Some(app.clone()) };
@@ -135,14 +141,20 @@ impl Janitor {
                     continue;
                 }
                 let times = Times::of(&page.items.iter().map(Journey::of).collect::<Vec<_>>());
-                let phases =
-                    [("waiting", times.waiting, times.waiting_since), ("in_review", times.in_review, times.in_review_since)];
-                for (phase, median, since) in phases {
+                let told = [(times.waiting, times.waiting_since), (times.in_review, times.in_review_since)];
+                for (phase, (median, since)) in PHASES.into_iter().zip(told) {
                     let present = since.map(|since| now.duration_since(since));
                     metrics::reviewed(&Reviewed { app, review, phase, median: median.seconds, rounds: median.rounds, present });
                 }
+                reviewed.insert((app.clone(), review));
             }
         }
+        for (app, review) in self.reviewed.difference(&reviewed) {
+            for phase in PHASES {
+                metrics::reviewed(&Reviewed { app, review, phase, median: Some(0), rounds: 0, present: None });
+            }
+        }
+        self.reviewed = reviewed;
         Ok(())
     }
 
@@ -197,21 +209,38 @@ mod tests {
 
     #[test]
     fn the_times_of_review_come_out_of_what_is_kept() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let shown = metrics::tests::scrape_after(|| {
-            runtime.block_on(async {
-                let (store, clock) =
-                    (Arc::new(Memory::new()), Arc::new(ManualClock::new(Timestamp::from_second(360_000).unwrap())));
-                let [(version, _), (beta, _)] = REVIEWS;
-                tell(&*store, &version, "v1", &[("WAITING_FOR_REVIEW", 0), ("IN_REVIEW", 10), ("REJECTED", 12)]).await;
-                tell(&*store, &version, "v2", &[("WAITING_FOR_REVIEW", 50), ("IN_REVIEW", 70), ("REJECTED", 71)]).await;
-                tell(&*store, &version, "v3", &[("WAITING_FOR_REVIEW", 90)]).await;
-                tell(&*store, &beta, "b1", &[("WAITING_FOR_BETA_REVIEW", 0), ("IN_BETA_REVIEW", 4)]).await;
-                Janitor::new(store, clock, Arc::default(), Duration::MAX).measure_review().await.unwrap();
-            });
+        let shown = scrape_after(async |store, mut janitor| {
+            let [(version, _), (beta, _)] = REVIEWS;
+            tell(store, &version, "v1", &[("WAITING_FOR_REVIEW", 0), ("IN_REVIEW", 10), ("REJECTED", 12)]).await;
+            tell(store, &version, "v2", &[("WAITING_FOR_REVIEW", 50), ("IN_REVIEW", 70), ("REJECTED", 71)]).await;
+            tell(store, &version, "v3", &[("WAITING_FOR_REVIEW", 90)]).await;
+            tell(store, &beta, "b1", &[("WAITING_FOR_BETA_REVIEW", 0), ("IN_BETA_REVIEW", 4)]).await;
+            janitor.measure_review().await.unwrap();
         });
-        let mut values: Vec<_> = shown.lines().filter(|line| line.starts_with("asc_webhooks_review")).collect();
+        insta::assert_snapshot!(shown.join("\n"));
+    }
+
+    #[test]
+    fn an_app_of_which_nothing_is_kept_has_no_times_any_more() {
+        let shown = scrape_after(async |store, mut janitor| {
+            let [(version, _), _] = REVIEWS;
+            tell(store, &version, "v1", &[("WAITING_FOR_REVIEW", 0), ("IN_REVIEW", 10)]).await;
+            janitor.measure_review().await.unwrap();
+            store.purge(Timestamp::MAX, PURGE_BATCH).await.unwrap();
+            janitor.measure_review().await.unwrap();
+        });
+        assert_eq!(shown.len(), 6, "three figures of two phases: {shown:?}");
+        assert!(shown.iter().all(|line| line.ends_with(" 0")), "{shown:?}");
+    }
+
+    /// What a scrape shows of review after something has happened in a store, in the hundredth hour.
+    fn scrape_after(happen: impl AsyncFnOnce(&Memory, Janitor)) -> Vec<String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (store, clock) = (Arc::new(Memory::new()), Arc::new(ManualClock::new(Timestamp::from_second(360_000).unwrap())));
+        let janitor = Janitor::new(Arc::clone(&store) as Arc<dyn Store>, clock, Arc::default(), Duration::MAX);
+        let shown = metrics::tests::scrape_after(|| runtime.block_on(happen(&store, janitor)));
+        let mut values: Vec<_> = shown.lines().filter(|line| line.starts_with("asc_webhooks_review")).map(str::to_owned).collect();
         values.sort_unstable();
-        insta::assert_snapshot!(values.join("\n"));
+        values
     }
 }
