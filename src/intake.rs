@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use futures_util::future::BoxFuture;
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
@@ -44,30 +43,42 @@ impl Intake {
     /// # Errors
     /// When the store could not commit it: then nothing was kept, and whoever sent it must be told so.
     pub async fn take_in(&self, endpoint: &Arc<str>, received: impl Into<Received> + Send) -> Result<Accepted, StoreError> {
-        let (arrived, accepting) = self.begin(endpoint, received.into());
-        let accepted = accepting.await?;
-        // Recovery looks at everything that Apple lists. That most of it is known is no notification taken in.
-        if !(arrived.is_fetched && accepted == Accepted::Known) {
-            metrics::accept_took(arrived.at.elapsed());
-            tell(endpoint, &arrived.parsed, accepted);
-        }
-        if arrived.is_owed && matches!(accepted, Accepted::New { .. }) {
-            self.work.notify_one();
-        }
-        Ok(accepted)
+        self.keep(self.read(endpoint, received.into())).await
     }
 
-    /// Reads what has arrived and gives it to the store. What the store is given is not carried through the wait for it as well, since
-    /// every notification waits there: only what has to be told afterwards is.
-    fn begin(&self, endpoint: &Arc<str>, received: Received) -> (Arrived, BoxFuture<'_, Result<Accepted, StoreError>>) {
+    /// Reads what has arrived at an endpoint: the first half of [`take_in`](Self::take_in), which waits for nobody, but is work. Where
+    /// others wait for the thread, what is large is better read on another.
+    pub fn read(&self, endpoint: &Arc<str>, received: Received) -> Ready {
         let at = Instant::now();
         let parsed = received.read();
         let owed = parsed.as_ref().map(|event| self.owed(endpoint, event)).unwrap_or_default();
-        let is_owed = !owed.is_empty();
         let mut arrival = Arrival::new(Arc::clone(endpoint), received, parsed.as_ref(), owed, self.clock.now());
         arrival.due_at = self.clock.steady();
+        Ready { at, parsed, arrival }
+    }
+
+    /// Keeps what was read: the second half of [`take_in`](Self::take_in), which waits for the store.
+    ///
+    /// # Errors
+    /// When the store could not commit it: then nothing was kept.
+    pub fn keep(&self, ready: Ready) -> impl Future<Output = Result<Accepted, StoreError>> + Send {
+        let Ready { at, parsed, arrival } = ready;
+        let (endpoint, is_owed) = (Arc::clone(&arrival.endpoint), !arrival.owed.is_empty());
         let is_fetched = arrival.way.source() == Source::Recovered;
-        (Arrived { at, parsed, is_owed, is_fetched }, self.store.accept(arrival))
+        // Begun out here: what the store is given is not carried through the wait for it as well, since every notification waits there.
+        let accepting = self.store.accept(arrival);
+        async move {
+            let accepted = accepting.await?;
+            // Recovery looks at everything that Apple lists. That most of it is known is no notification taken in.
+            if !(is_fetched && accepted == Accepted::Known) {
+                metrics::accept_took(at.elapsed());
+                tell(&endpoint, &parsed, accepted);
+            }
+            if is_owed && matches!(accepted, Accepted::New { .. }) {
+                self.work.notify_one();
+            }
+            Ok(accepted)
+        }
     }
 
     /// Tries again to read every receipt that is kept unparsed: a newer version may understand what an older one did not.
@@ -102,12 +113,12 @@ impl Intake {
     }
 }
 
-/// What has to be known of an arrival once the store has it.
-struct Arrived {
+/// What has arrived, read and ready to be kept.
+#[derive(Debug)]
+pub struct Ready {
     at: Instant,
     parsed: Result<Event, NotAnEvent>,
-    is_owed: bool,
-    is_fetched: bool,
+    arrival: Arrival,
 }
 
 /// What came of trying again to read unparsed receipts.

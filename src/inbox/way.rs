@@ -18,14 +18,22 @@ pub enum Received {
 }
 
 impl Received {
+    /// The bytes, but for the tokens that stand in unsigned ones.
+    pub fn body(&self) -> &Bytes {
+        match self {
+            Self::Authentic(authentic) => authentic.get(),
+            Self::Unsigned(unsigned) => unsigned.get(),
+        }
+    }
+
     /// Reads the bytes as what may come by this way.
     ///
     /// # Errors
     /// When they are not an event.
     pub fn read(&self) -> Result<Event, NotAnEvent> {
         match self {
-            Self::Authentic(authentic) => Event::parse(authentic.get().clone()),
-            Self::Unsigned(unsigned) => Event::parse_xcode_cloud(unsigned.get().clone()),
+            Self::Authentic(_) => Event::parse(self.body().clone()),
+            Self::Unsigned(_) => Event::parse_xcode_cloud(self.body().clone()),
         }
     }
 

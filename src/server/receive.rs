@@ -43,7 +43,7 @@ use crate::{
 /// Apple keeps this answer and shows it to everyone with access to the account; so it says nothing, and never anything else.
 const TAKEN: &str = r#"{"status":"ok"}"#;
 
-/// Digesting more than this takes long enough (some 30 µs) to keep other connections of the thread waiting.
+/// More than this takes long enough to digest (some 30 µs), and then to read, to keep other connections of the thread waiting.
 const SMALL: usize = 64 * 1024;
 
 /// What a body may have before it needs room.
@@ -219,7 +219,14 @@ impl Receiver {
     }
 
     async fn hand_over(&self, endpoint: &Endpoint, brought: Received) -> Result<(), Refused> {
-        match self.intake.take_in(&endpoint.name, brought).await {
+        let ready = if brought.body().len() <= SMALL {
+            self.intake.read(&endpoint.name, brought)
+        } else {
+            let (intake, name) = (Arc::clone(&self.intake), Arc::clone(&endpoint.name));
+            let read = tokio::task::spawn_blocking(move || intake.read(&name, brought));
+            read.await.map_err(|_| Refused::Panicked)?
+        };
+        match self.intake.keep(ready).await {
             Ok(Accepted::New { .. }) => {
                 self.readiness.committed(self.clock.steady());
                 endpoint.refusals.signature_matched();

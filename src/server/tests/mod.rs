@@ -1,6 +1,7 @@
 //! The routes, asked without a socket.
 
 mod health;
+mod large;
 pub(super) mod lines;
 mod refused;
 mod store;
