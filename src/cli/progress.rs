@@ -1,9 +1,6 @@
 //! How far a long listing is: one line on the terminal that counts, and is gone when there is something to read.
 
-use std::{
-    cell::Cell,
-    io::{self, IsTerminal as _},
-};
+use std::io::{self, IsTerminal as _};
 
 use super::output;
 
@@ -12,19 +9,19 @@ use super::output;
 pub(super) struct Progress {
     what: &'static str,
     is_seen: bool,
-    is_drawn: Cell<bool>,
+    is_drawn: bool,
 }
 
 impl Progress {
     /// Will count these.
     pub(super) fn new(what: &'static str) -> Self {
-        Self { what, is_seen: io::stderr().is_terminal(), is_drawn: Cell::new(false) }
+        Self { what, is_seen: io::stderr().is_terminal(), is_drawn: false }
     }
 
     /// So many are done, of so many.
-    pub(super) fn at(&self, done: usize, of: Option<u64>) {
+    pub(super) fn at(&mut self, done: u64, of: Option<u64>) {
         if self.is_seen {
-            self.is_drawn.set(true);
+            self.is_drawn = true;
             output::ask(format_args!("\r\u{1b}[K{}", words(self.what, done, of)));
         }
     }
@@ -32,15 +29,15 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.is_drawn.get() {
+        if self.is_drawn {
             output::ask("\r\u{1b}[K");
         }
     }
 }
 
-fn words(what: &str, done: usize, of: Option<u64>) -> String {
+fn words(what: &str, done: u64, of: Option<u64>) -> String {
     match of {
-        Some(all) if all >= done as u64 => format!("{done} of {all} {what} …"),
+        Some(all) if all >= done => format!("{done} of {all} {what} …"),
         _ => format!("{done} {what} …"),
     }
 }

@@ -21,7 +21,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use self::pass::Pass;
 pub use self::{
-    pass::Recovered,
+    pass::{Recovered, Tell},
     plan::{Followed, Plan},
 };
 use crate::{
@@ -98,9 +98,22 @@ impl Recovery {
     /// # Errors
     /// When Apple or the store fails. The account then says so, and the mark stays.
     pub async fn recover(&self, endpoint: &Followed, since: Option<Timestamp>) -> Result<Recovered, RecoveryError> {
+        self.recover_telling(endpoint, since, &mut |_, _| {}).await
+    }
+
+    /// Makes a pass as [`recover`](Self::recover) does, and calls `tell` after each page of Apple's list.
+    ///
+    /// # Errors
+    /// As with [`recover`](Self::recover).
+    pub async fn recover_telling(
+        &self,
+        endpoint: &Followed,
+        since: Option<Timestamp>,
+        tell: Tell<'_>,
+    ) -> Result<Recovered, RecoveryError> {
         let plan = self.plan.load_full();
         let pass = Pass { recovery: self, endpoint, settings: &plan.settings };
-        let looked = pass.look(since).await;
+        let looked = pass.look(since, tell).await;
         let now = self.clock.now();
         let ended = match &looked {
             Ok(found) => {

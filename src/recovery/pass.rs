@@ -39,6 +39,10 @@ pub struct Recovered {
     pub account: Account,
 }
 
+/// Is told how many deliveries were looked at, and of how many if Apple says so. The latter may still grow: it goes as far as what Apple
+/// was asked for until then.
+pub type Tell<'t> = &'t mut (dyn FnMut(u64, Option<u64>) + Send);
+
 /// A pass that is made.
 pub(super) struct Pass<'r> {
     pub(super) recovery: &'r Recovery,
@@ -86,7 +90,7 @@ enum Fate {
 
 impl Pass<'_> {
     /// Reads the list from the mark on, or from `since`, and takes in what is not known. When it returns `Ok`, all of that is committed.
-    pub(super) async fn look(&self, since: Option<Timestamp>) -> Result<Found, RecoveryError> {
+    pub(super) async fn look(&self, since: Option<Timestamp>, tell: Tell<'_>) -> Result<Found, RecoveryError> {
         let since = match since {
             Some(since) => since,
             None => self.beginning().await?,
@@ -94,7 +98,7 @@ impl Pass<'_> {
         let mut found = Found::default();
         for webhook in self.webhooks().await? {
             for window in windows(since, self.recovery.clock.now()) {
-                self.read(&webhook, window, &mut found).await?;
+                self.read(&webhook, window, &mut found, tell).await?;
             }
         }
         Ok(found)
@@ -121,12 +125,14 @@ impl Pass<'_> {
         Ok(ids)
     }
 
-    async fn read(&self, webhook: &str, window: DeliveryFilter, found: &mut Found) -> Result<(), RecoveryError> {
+    async fn read(&self, webhook: &str, window: DeliveryFilter, found: &mut Found, tell: Tell<'_>) -> Result<(), RecoveryError> {
+        let before = found.deliveries;
         let mut pages = self.recovery.client.deliveries(webhook, window)?;
         loop {
             self.recovery.client.lull().await;
             let Some(page) = pages.next().await? else { return Ok(()) };
             self.take(page.items, found).await?;
+            tell(found.deliveries, page.total.map(|total| before + total));
         }
     }
 

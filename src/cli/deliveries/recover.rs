@@ -14,6 +14,7 @@ use super::super::{
     failure::{Failure, asked},
     given::moment,
     output,
+    progress::Progress,
 };
 use crate::{
     app::App,
@@ -67,9 +68,16 @@ pub(in crate::cli) fn words(recovered: &Recovered) -> String {
 }
 
 async fn look(recovery: &Recovery, arguments: &Arguments) -> Result<Vec<Recovered>, Failure> {
-    let mut looked = Vec::new();
-    for endpoint in meant(recovery, arguments.endpoint.as_deref())? {
-        looked.push(recovery.recover(&endpoint, arguments.since).await.map_err(failure)?);
+    let endpoints = meant(recovery, arguments.endpoint.as_deref())?;
+    let (mut looked, mut before) = (Vec::new(), 0);
+    let mut progress = Progress::new("deliveries");
+    // Apple may have us wait before the first of them comes.
+    progress.at(before, None);
+    for endpoint in endpoints {
+        let mut tell = |seen, of: Option<u64>| progress.at(before + seen, of.map(|of| before + of));
+        let recovered = recovery.recover_telling(&endpoint, arguments.since, &mut tell).await.map_err(failure)?;
+        before += recovered.deliveries;
+        looked.push(recovered);
     }
     Ok(looked)
 }

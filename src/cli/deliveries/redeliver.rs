@@ -65,9 +65,9 @@ pub(super) async fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
         return rehearse(client, &ids, arguments.format);
     }
     let mut answers = Vec::new();
-    let progress = Progress::new("redeliveries");
+    let mut progress = Progress::new("redeliveries");
     for id in ids {
-        progress.at(answers.len(), None);
+        progress.at(answers.len() as u64, None);
         let answer = client.redeliver(&id).await;
         // What Apple has against one delivery says nothing about the next; everything else would go wrong again.
         let goes_on = answer.as_ref().err().is_none_or(|error| matches!(error.status(), Some(404 | 409 | 422)));

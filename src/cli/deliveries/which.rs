@@ -59,14 +59,14 @@ pub(super) async fn deliveries<'w>(
     webhooks: &'w [Meant],
     filter: &DeliveryFilter,
 ) -> Result<Vec<(&'w Meant, Delivery)>, Failure> {
-    let progress = Progress::new("deliveries");
+    let mut progress = Progress::new("deliveries");
     let mut found = Vec::new();
     for webhook in webhooks {
-        let before = found.len();
+        let before = found.len() as u64;
         let mut pages = client.deliveries(&webhook.id, filter.clone()).map_err(asked)?;
         while let Some(page) = pages.next().await.map_err(asked)? {
             found.extend(page.items.into_iter().map(|delivery| (webhook, delivery)));
-            progress.at(found.len(), page.total.map(|total| total + before as u64));
+            progress.at(found.len() as u64, page.total.map(|total| total + before));
         }
     }
     Ok(found)

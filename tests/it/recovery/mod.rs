@@ -142,6 +142,24 @@ async fn all_that_was_missed_comes_back_once() {
 }
 
 #[tokio::test]
+async fn whoever_watches_a_pass_is_told_how_far_it_is() {
+    let scene = Scene::new().await;
+    scene.missed(450).await;
+    let mut told = Vec::new();
+    let mut tell = |seen, of| told.push((seen, of));
+    let watched = scene.recovery.recover_telling(&scene.endpoint(), None, &mut tell).await.unwrap();
+    assert_eq!(watched.recovered, 450);
+    assert_eq!(told, [(200, Some(450)), (400, Some(450)), (450, Some(450))], "after each page");
+
+    register(&scene.sandbox, "http://127.0.0.1:1/hooks/app");
+    scene.missed(3).await;
+    told.clear();
+    let mut tell = |seen, of| told.push((seen, of));
+    scene.recovery.recover_telling(&scene.endpoint(), None, &mut tell).await.unwrap();
+    assert_eq!(told.last(), Some(&(456, Some(456))), "over both webhooks: {told:?}");
+}
+
+#[tokio::test]
 async fn several_deliveries_of_one_event_count_once() {
     let scene = Scene::new().await;
     scene.missed(3).await;
