@@ -85,6 +85,11 @@ impl Scene {
     }
 }
 
+/// What a command has told the person at the terminal.
+fn told(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
 impl Drop for Scene {
     fn drop(&mut self) {
         self.shutdown.cut_off();
@@ -114,6 +119,7 @@ async fn a_plan_after_apply_is_empty_and_what_is_foreign_is_untouched() {
     assert_eq!(scene.json(&["apply", "--json"], 0)["done"].as_array().map(Vec::len), Some(2));
     let plan = scene.json(&["plan", "--json"], 5);
     assert_eq!((plan["steps"].as_array().map(Vec::len), plan["surplus"].as_array().map(Vec::len)), (Some(0), Some(1)), "{plan}");
+    assert!(told(&scene.run(&["plan"], 5)).contains("cannot be fetched back afterwards\n"), "no endpoint is where it posts");
     scene.run(&["apply", "--prune"], 1);
     scene.run(&["apply", "--prune", "--yes"], 0);
     let plan = scene.json(&["plan", "--json"], 0);
@@ -123,6 +129,21 @@ async fn a_plan_after_apply_is_empty_and_what_is_foreign_is_untouched() {
     let after = scene.webhooks(APPS[0]).into_iter().find(|webhook| webhook["id"] == *foreign);
     assert!(before.is_some());
     assert_eq!(after, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_said_before_that_with_a_webhook_its_deliveries_are_gone() {
+    let scene = Scene::new(&[("one", APPS[0])]).await;
+    scene.run(&["apply"], 0);
+    scene.register(APPS[0], "twice", "https://hooks.example.com/one");
+    let loss = "with a webhook, Apple deletes the list of its deliveries, and what was missed cannot be fetched back afterwards: \
+        run `deliveries recover` first\n";
+    for (arguments, code) in [(&["plan"][..], 5), (&["apply", "--dry-run"], 0), (&["apply", "--prune"], 1)] {
+        let told = told(&scene.run(arguments, code));
+        assert!(told.contains(loss), "{arguments:?}: {told}");
+    }
+    assert_eq!(scene.webhooks(APPS[0]).len(), 2, "nobody has said yes");
+    assert!(!told(&scene.run(&["apply", "--prune", "--yes"], 0)).contains("deliveries"), "whoever says so beforehand knows");
 }
 
 #[tokio::test(flavor = "multi_thread")]

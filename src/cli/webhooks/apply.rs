@@ -11,7 +11,7 @@ use super::{
         failure::{Failure, asked},
         output, registered,
     },
-    plan,
+    loss, plan,
 };
 use crate::{
     asc::{Client, webhook::Webhook},
@@ -46,7 +46,7 @@ pub(super) async fn run(config: &Config, client: &Client, arguments: &Arguments)
     let vault = plan::managed(config)?;
     let mut plan = plan::make(config, client, vault.as_ref(), &arguments.app).await?;
     if arguments.dry_run {
-        plan::show(&plan, arguments.format)?;
+        plan::show(config, &plan, arguments.format)?;
         let is_done = !plan.steps.is_empty() || (arguments.prune && !plan.surplus.is_empty());
         output::talk(if is_done {
             "nothing was changed: without `--dry-run`, Apple's side is made so; what is surplus is deleted with `--prune` only"
@@ -56,6 +56,9 @@ pub(super) async fn run(config: &Config, client: &Client, arguments: &Arguments)
         return Ok(());
     }
     if arguments.prune && !plan.surplus.is_empty() {
+        if !arguments.consent.yes {
+            output::talk(loss(config, plan.surplus.iter().map(|surplus| &surplus.webhook)));
+        }
         let surplus = output::count(plan.surplus.len() as u64, "webhook", "webhooks");
         arguments.consent.obtain(&format!("delete {surplus} that `webhooks plan` shows as surplus"))?;
     }

@@ -2,13 +2,16 @@
 
 use serde_json::json;
 
-use super::super::{
-    Format, Outcome,
-    change::{Consent, Rehearsal},
-    failure::asked,
-    output,
+use super::{
+    super::{
+        Format, Outcome,
+        change::{Consent, Rehearsal},
+        failure::asked,
+        output,
+    },
+    loss,
 };
-use crate::asc::Client;
+use crate::{asc::Client, config::Config};
 
 /// Delete a webhook: Apple sends it nothing any more
 #[derive(Debug, clap::Args)]
@@ -23,10 +26,11 @@ pub(in crate::cli) struct Arguments {
     format: Format,
 }
 
-pub(super) async fn run(client: &Client, arguments: &Arguments) -> Outcome {
+pub(super) async fn run(config: &Config, client: &Client, arguments: &Arguments) -> Outcome {
     let id = &arguments.id;
     if !arguments.rehearsal.dry_run && !arguments.consent.yes {
         let webhook = client.webhook(id).await.map_err(asked)?;
+        output::talk(loss(config, [&webhook]));
         let name = output::plain(webhook.name.as_deref().unwrap_or(id));
         let url = output::plain(webhook.url.as_deref().unwrap_or_default());
         arguments.consent.obtain(&format!("delete the webhook `{name}`, which posts to `{url}`"))?;

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     asc::webhook::Webhook,
-    config::Config,
+    config::{Config, Endpoint, EndpointKind},
     event::{EventKind, KindPattern},
 };
 
@@ -42,7 +42,7 @@ pub(super) async fn run(setup: &Setup<'_>, command: &Command) -> Outcome {
         Command::Show(arguments) => show::run(&loaded.config, &client, arguments).await,
         Command::Create(arguments) => create::run(setup, &loaded.config, &client, arguments).await,
         Command::Update(arguments) => update::run(setup, &loaded.config, &client, arguments).await,
-        Command::Delete(arguments) => delete::run(&client, arguments).await,
+        Command::Delete(arguments) => delete::run(&loaded.config, &client, arguments).await,
         Command::Ping(arguments) => ping::run(&loaded.config, &client, arguments).await,
         Command::Plan(arguments) => plan::run(&loaded.config, &client, arguments).await,
         Command::Apply(arguments) => apply::run(&loaded.config, &client, arguments).await,
@@ -73,6 +73,16 @@ fn kinds(names: &[String]) -> Result<Vec<EventKind>, Failure> {
         chosen.extend(meant);
     }
     Ok(chosen)
+}
+
+/// What is lost when these are deleted, and what saves it where `deliveries recover` looks.
+fn loss<'w>(config: &Config, webhooks: impl IntoIterator<Item = &'w Webhook>) -> String {
+    let is_followed = |endpoint: &Endpoint| endpoint.kind == EndpointKind::App && endpoint.app_id.is_some();
+    let mut endpoints = webhooks.into_iter().filter_map(|webhook| registered::endpoint_of(config, webhook));
+    let first = if endpoints.any(is_followed) { ": run `deliveries recover` first" } else { "" };
+    format!(
+        "with a webhook, Apple deletes the list of its deliveries, and what was missed cannot be fetched back afterwards{first}"
+    )
 }
 
 /// A webhook as people read it.

@@ -2,10 +2,13 @@
 
 use serde_json::json;
 
-use super::super::{
-    Format, Outcome,
-    failure::{Failure, asked},
-    output, vault,
+use super::{
+    super::{
+        Format, Outcome,
+        failure::{Failure, asked},
+        output, vault,
+    },
+    loss,
 };
 use crate::{
     asc::Client,
@@ -29,7 +32,7 @@ pub(in crate::cli) struct Arguments {
 
 pub(super) async fn run(config: &Config, client: &Client, arguments: &Arguments) -> Outcome {
     let plan = make(config, client, managed(config)?.as_ref(), &arguments.app).await?;
-    show(&plan, arguments.format)?;
+    show(config, &plan, arguments.format)?;
     if plan.differs() { Err(Failure::differs()) } else { Ok(()) }
 }
 
@@ -53,7 +56,7 @@ pub(super) fn managed(config: &Config) -> Result<Option<Vault>, Failure> {
 }
 
 /// Shows a plan.
-pub(super) fn show(plan: &Plan, format: Format) -> Outcome {
+pub(super) fn show(config: &Config, plan: &Plan, format: Format) -> Outcome {
     if format.json {
         let mut document = json!(plan);
         document["differs"] = plan.differs().into();
@@ -61,6 +64,10 @@ pub(super) fn show(plan: &Plan, format: Format) -> Outcome {
     }
     output::line(table(plan))?;
     output::talk(summary(plan));
+    if !plan.surplus.is_empty() {
+        let loss = loss(config, plan.surplus.iter().map(|surplus| &surplus.webhook));
+        output::talk(format_args!("`webhooks apply --prune` deletes what is surplus; {loss}"));
+    }
     Ok(())
 }
 
