@@ -249,12 +249,14 @@ impl From<Error> for Trouble {
             (_, Some(400..=499)) => TroubleKind::Refused,
             _ => TroubleKind::Silent,
         };
-        Self { kind, words: error.with_causes(), hint: error.hint() }
+        let retry_after_seconds = error.retry_after().map(whole_seconds);
+        Self { kind, words: error.with_causes(), hint: error.hint(), retry_after_seconds }
     }
 }
 
 fn ours(error: impl std::fmt::Display) -> Trouble {
-    Trouble { kind: TroubleKind::Ours, words: error.to_string(), hint: Some("the log may say more".to_owned()) }
+    let hint = Some("the log may say more".to_owned());
+    Trouble { kind: TroubleKind::Ours, words: error.to_string(), hint, retry_after_seconds: None }
 }
 
 /// What to say at once to somebody who would wait in vain.
@@ -268,15 +270,21 @@ fn unanswered(client: &Client) -> Trouble {
 }
 
 fn asked_to_wait(wait: Duration) -> Trouble {
-    let wait = humantime::format_duration(Duration::from_secs(wait.as_secs() + 1));
+    let seconds = whole_seconds(wait);
+    let wait = humantime::format_duration(Duration::from_secs(seconds));
     let words = format!("App Store Connect asks to wait: the next request with this key can be made in {wait}");
     let hint = "other tools with the same key count too; a key for this program alone would help".to_owned();
-    Trouble { kind: TroubleKind::RateLimited, words, hint: Some(hint) }
+    Trouble { kind: TroubleKind::RateLimited, words, hint: Some(hint), retry_after_seconds: Some(seconds) }
+}
+
+/// Rounded up, so that nobody comes too early.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 fn silent() -> Trouble {
     let words = format!("App Store Connect did not answer within {} s", PATIENCE.as_secs());
-    Trouble { kind: TroubleKind::Silent, words, hint: None }
+    Trouble { kind: TroubleKind::Silent, words, hint: None, retry_after_seconds: None }
 }
 
 #[cfg(test)]

@@ -142,7 +142,10 @@ async fn whoever_would_have_to_wait_for_long_is_told_for_how_long() {
     let at_once = side.ping("00000000-0000-0000-0000-000000000000").await;
     for trouble in [waited.unwrap_err(), at_once.unwrap_err()] {
         assert_eq!(trouble.kind, TroubleKind::RateLimited, "{trouble:?}");
-        assert!(trouble.words.contains("asks to wait: the next request with this key can be made in "), "{trouble:?}");
+        let seconds = trouble.retry_after_seconds.unwrap();
+        assert!((1..=42).contains(&seconds), "{trouble:?}");
+        let words = format!("asks to wait: the next request with this key can be made in {seconds}s");
+        assert!(trouble.words.ends_with(&words), "{trouble:?}");
         assert!(trouble.hint.is_some_and(|hint| hint.contains("the same key")));
     }
     assert_eq!(busy.received_requests().await.unwrap().len(), 1, "whoever was asked to wait was not asked again");
@@ -159,4 +162,10 @@ async fn nobody_waits_long_for_one_who_is_silent() {
     let trouble = side.ping("00000000-0000-0000-0000-000000000000").await.unwrap_err();
     assert!(trouble.hint.is_some_and(|hint| hint.contains("may have been done")));
     assert!(begun.elapsed() <= PATIENCE * 3, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_wait_is_told_in_whole_seconds_and_none_too_short() {
+    let told = [0, 1, 999, 1_000, 1_001, 41_300].map(|millis| whole_seconds(Duration::from_millis(millis)));
+    assert_eq!(told, [0, 1, 1, 1, 2, 42]);
 }

@@ -28,16 +28,21 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
+/// When to ask again what cannot be answered now, as long as nobody knows better.
+const COME_BACK_SECONDS: u64 = 5;
+
 /// Why a request was not answered as asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Problem {
     pub(super) status: StatusCode,
     pub(super) detail: String,
+    /// After how many seconds it is worth asking again, where that is known.
+    pub(super) retry_after_seconds: Option<u64>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into() }
+        Self { status, detail: detail.into(), retry_after_seconds: None }
     }
 
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
@@ -64,14 +69,15 @@ impl From<StoreError> for Problem {
 }
 
 impl From<Trouble> for Problem {
-    fn from(Trouble { kind, words, hint }: Trouble) -> Self {
+    fn from(Trouble { kind, words, hint, retry_after_seconds }: Trouble) -> Self {
         let status = match kind {
             TroubleKind::NotFound => StatusCode::NOT_FOUND,
             TroubleKind::Refused => StatusCode::BAD_GATEWAY,
             TroubleKind::RateLimited | TroubleKind::Ours => StatusCode::SERVICE_UNAVAILABLE,
             TroubleKind::Silent => StatusCode::GATEWAY_TIMEOUT,
         };
-        Self::new(status, hint.map_or_else(|| words.clone(), |hint| format!("{words}; {hint}")))
+        let detail = hint.map_or_else(|| words.clone(), |hint| format!("{words}; {hint}"));
+        Self { status, detail, retry_after_seconds }
     }
 }
 
@@ -93,8 +99,9 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        let unknown = || (self.status == StatusCode::SERVICE_UNAVAILABLE).then_some(COME_BACK_SECONDS);
+        if let Some(seconds) = self.retry_after_seconds.or_else(unknown) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response.extensions_mut().insert(self);
         response

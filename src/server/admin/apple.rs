@@ -131,6 +131,8 @@ pub struct Trouble {
     pub words: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// After how many seconds it is worth asking again, if Apple has said so.
+    pub retry_after_seconds: Option<u64>,
 }
 
 /// The sorts of trouble that call for different things.

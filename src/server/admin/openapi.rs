@@ -213,6 +213,12 @@ pub(super) fn document(routes: &[Route]) -> Value {
             "responses": {
                 "Problem": {
                     "description": "Why it was not done.",
+                    "headers": {
+                        "Retry-After": {
+                            "description": "With 503: after how many seconds it is worth asking again; as long as Apple asks to wait, if that is why.",
+                            "schema": reference("Number")
+                        }
+                    },
                     "content": { "application/problem+json": { "schema": reference("Problem") } }
                 }
             }

@@ -115,7 +115,7 @@ pub(in super::super) async fn redeliver(State(desk): Shared, Path(delivery): Pat
 }
 
 impl From<Trouble> for Complaint {
-    fn from(Trouble { kind, words, hint }: Trouble) -> Self {
+    fn from(Trouble { kind, words, hint, .. }: Trouble) -> Self {
         let title = match kind {
             TroubleKind::NotFound => "Apple knows nothing by that id",
             TroubleKind::Refused => "Apple refused",

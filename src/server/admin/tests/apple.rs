@@ -68,7 +68,8 @@ impl Told {
 
     /// Says no to everything.
     pub(super) fn failing(kind: TroubleKind, words: &str, hint: Option<&str>) -> Arc<Self> {
-        let trouble = Trouble { kind, words: words.to_owned(), hint: hint.map(str::to_owned) };
+        let retry_after_seconds = (kind == TroubleKind::RateLimited).then_some(42);
+        let trouble = Trouble { kind, words: words.to_owned(), hint: hint.map(str::to_owned), retry_after_seconds };
         Arc::new(Self { answer: Err(trouble), done: Mutex::default() })
     }
 
@@ -109,19 +110,21 @@ async fn apple_is_asked_to_ping_and_to_send_again() {
 
 #[tokio::test]
 async fn why_apple_was_asked_in_vain_is_said_in_each_case() {
-    for (kind, status) in [
-        (TroubleKind::NotFound, 404),
-        (TroubleKind::Refused, 502),
-        (TroubleKind::RateLimited, 503),
-        (TroubleKind::Silent, 504),
-        (TroubleKind::Ours, 503),
+    for (kind, status, retry_after) in [
+        (TroubleKind::NotFound, 404, ""),
+        (TroubleKind::Refused, 502, ""),
+        (TroubleKind::RateLimited, 503, "42"),
+        (TroubleKind::Silent, 504, ""),
+        (TroubleKind::Ours, 503, "5"),
     ] {
         let bench = Bench::asking(CONFIG, Told::failing(kind, "it went wrong", Some("mend it")));
         for path in ["/api/v1/registrations", "/api/v1/plan", "/api/v1/deliveries"] {
             let answer = bench.get(path).await;
             assert_eq!((answer.status, &answer.json()["detail"]), (status, &"it went wrong; mend it".into()), "{kind:?} {path}");
+            assert_eq!(answer.header("retry-after"), retry_after, "{kind:?} {path}");
         }
-        assert_eq!(bench.post("/api/v1/webhooks/w-1/ping", "").await.status, status);
+        let pinged = bench.post("/api/v1/webhooks/w-1/ping", "").await;
+        assert_eq!((pinged.status, pinged.header("retry-after")), (status, retry_after), "{kind:?}");
         let page = bench.get("/apple").await;
         assert_eq!(page.status, 200, "the rest of the page is shown all the same");
         assert!(page.text.contains("it went wrong") && page.text.contains("mend it"), "{}", page.text);
