@@ -217,15 +217,14 @@ pub struct Dispatch {
     pub state: DispatchState,
     /// How often it has been claimed since it was made or last replayed.
     pub attempts: u32,
-    /// When it is to be tried next, while it is waiting.
+    /// When it is to be tried next, while it is waiting. None also for what is due since ever, as all is that a command makes beside a
+    /// server ([`crate::clock::GuestClock`]): it is to be tried at once, and there is no time to tell.
     pub due_at: Option<Timestamp>,
 }
 
-impl Dispatch {
-    /// When it is to be tried next, if somebody could say: what a command made beside a server is due since ever.
-    pub fn next_try(&self) -> Option<Timestamp> {
-        self.due_at.filter(|due_at| *due_at > Timestamp::UNIX_EPOCH)
-    }
+/// When a dispatch is to be tried next, of the time that is kept with it in any state.
+fn next_try(state: DispatchState, due_at: Timestamp) -> Option<Timestamp> {
+    (state == DispatchState::Waiting && due_at > Timestamp::UNIX_EPOCH).then_some(due_at)
 }
 
 /// The right to try one dispatch, until it is finished or the lease runs out.

@@ -112,6 +112,9 @@ fn from_nothing_to_a_kept_event() {
     place.check(&["send", "ping", "--secret-file", "wrong"], 4);
     assert_eq!(serving.stop(), Some(0));
     assert_eq!(place.json(&["events", "stats", "--json"])["receipts"], 1, "what is kept can be seen while no server runs");
+    place.check(&["events", "replay", &number], 0);
+    let waiting = &place.json(&["events", "show", &number, "--json"])["dispatches"][0];
+    assert_eq!((&waiting["state"], &waiting["due_at"]), (&"waiting".into(), &Value::Null), "the next server takes it up at once");
     assert_eq!(place.check(&["events", "export"], 0).stdout.split_inclusive(|byte| *byte == b'\n').count(), 1);
 }
 

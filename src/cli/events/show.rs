@@ -94,7 +94,7 @@ pub(in crate::cli) fn words(record: &ReceiptRecord) -> String {
 fn dispatches(record: &ReceiptRecord) -> String {
     let rows = record.dispatches.iter().map(|known| {
         let dispatch = &known.dispatch;
-        let due = dispatch.next_try().map(output::time).unwrap_or_default();
+        let due = dispatch.due_at.map(output::time).unwrap_or_default();
         vec![dispatch.handler.clone(), dispatch.state.as_str().to_owned(), dispatch.attempts.to_string(), due]
     });
     output::table(&["handler", "dispatch", "attempts", "next try (utc)"], rows)

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::super::{
     Accepted, Arrival, Attempt, AttemptResult, Claim, Claimed, Content, Dispatch, DispatchId, DispatchState, Finish, Identity,
-    Lease, Owed, Receipt, ReceiptId, Source, Summary, Verdict,
+    Lease, Owed, Receipt, ReceiptId, Source, Summary, Verdict, next_try,
     query::{EndpointStats, HandlerStats, Paused, Purged, Replay, Stats},
     secrets::KeptSecrets,
 };
@@ -80,7 +80,7 @@ impl Owing {
             handler: self.handler.to_string(),
             state: self.state,
             attempts: self.attempts,
-            due_at: (self.state == DispatchState::Waiting).then_some(self.due_at),
+            due_at: next_try(self.state, self.due_at),
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     super::{
-        Attempt, Dispatch, DispatchId, DispatchState, ReceiptId, StoreError, Unread,
+        Attempt, Dispatch, DispatchId, DispatchState, ReceiptId, StoreError, Unread, next_try,
         query::{DispatchRecord, EndpointStats, HandlerStats, ReceiptRecord, Stats},
     },
     Options,
@@ -144,7 +144,7 @@ pub(super) fn dispatches_of(connection: &Connection, receipt: ReceiptId) -> rusq
                 handler: row.get(1)?,
                 state,
                 attempts: row.get(3)?,
-                due_at: (state == DispatchState::Waiting).then_some(due_at),
+                due_at: next_try(state, due_at),
             })
         })?
         .collect()

@@ -2,7 +2,10 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use asc_webhooks::inbox::{Attempt, AttemptResult, DispatchState, ReceiptId, Store, Verdict, query::Replay};
+use asc_webhooks::{
+    clock::{Clock as _, GuestClock},
+    inbox::{Attempt, AttemptResult, DispatchState, ReceiptId, Store, Verdict, query::Replay},
+};
 use bytes::Bytes;
 use futures_util::future::join_all;
 
@@ -22,6 +25,7 @@ kept_by_every_store! {
     a_replay_starts_from_the_beginning
     a_replay_of_the_dead_is_for_one_handler_or_all
     however_many_are_dead_all_are_replayed
+    what_is_due_since_ever_has_no_time_to_tell
     a_dead_dispatch_that_is_skipped_is_done_and_says_why
     an_event_that_is_owed_in_order_waits_for_the_earlier_ones
     a_latecomer_goes_before_those_that_happened_after_it
@@ -186,6 +190,18 @@ async fn a_replay_of_the_dead_is_for_one_handler_or_all(store: Arc<dyn Store>) {
     assert_eq!(store.replay(&Replay::Dead { handler: Some("never heard of".into()) }, at(3_000)).await.unwrap(), 0);
     assert_eq!(store.replay(&Replay::Dead { handler: None }, at(3_000)).await.unwrap(), 3);
     assert_eq!(claim(&*store, "log", 9, 3_000).await.len(), 4);
+}
+
+/// A command that works beside a server replays at the time of its [`GuestClock`].
+async fn what_is_due_since_ever_has_no_time_to_tell(store: Arc<dyn Store>) {
+    let id = accept(&*store, &Letter::new(1)).await;
+    let claimed = claim(&*store, "log", 9, 2_000).await.remove(0);
+    assert!(finish(&*store, claimed.lease, dead()).await);
+    assert_eq!(store.replay(&Replay::Dead { handler: None }, GuestClock.steady()).await.unwrap(), 1);
+    let dispatch = record(&*store, id).await.dispatches.remove(0).dispatch;
+    assert_eq!((dispatch.state, dispatch.due_at), (DispatchState::Waiting, None));
+    assert_eq!(serde_json::to_value(&dispatch).unwrap()["due_at"], serde_json::Value::Null);
+    assert_eq!(claim(&*store, "log", 9, 1_000).await.len(), 1, "it is due all the same");
 }
 
 async fn however_many_are_dead_all_are_replayed(store: Arc<dyn Store>) {

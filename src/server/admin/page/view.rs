@@ -104,7 +104,7 @@ impl Standing {
             handler: dispatch.handler.clone(),
             state: dispatch.state.as_str(),
             attempts: dispatch.attempts,
-            due: dispatch.next_try().map(|due| Moment::of(desk, due)),
+            due: dispatch.due_at.map(|due| Moment::of(desk, due)),
         }
     }
 }
