@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::super::{Format, failure::Failure, output};
 use crate::{
-    event::EventKind,
+    event::{EventKind, details::Details},
     inbox::{
         Content, DispatchState, ReceiptId, Store, StoreError,
         query::{Listed, PageRequest, ReceiptFilter},
@@ -86,7 +86,8 @@ impl Follow {
             if self.format.json {
                 output::json_line(&listed)?;
             } else {
-                output::line(line(&listed))?;
+                let details = self.store.receipt(listed.receipt.id).await?.and_then(|record| Details::read(&record.details?));
+                output::line(line(&listed, &details.unwrap_or_default()))?;
             }
             let is_done = listed.dispatches.iter().all(|dispatch| dispatch.state == DispatchState::Done);
             self.last = Some(listed.receipt.id);
@@ -115,26 +116,29 @@ impl Follow {
 
 /// What the columns of [`line`] are.
 pub(in crate::cli) fn header() -> String {
-    columns("RECEIVED", "RECEIPT", "HANDLED BY", "EVENT", "STATE")
+    columns("RECEIVED", "ID", "HANDLERS", "EVENT", "VERSION", "STATE")
 }
 
-/// A receipt on one line.
-pub(in crate::cli) fn line(listed: &Listed) -> String {
+/// A receipt on one line, which a terminal of 80 columns has room for.
+pub(in crate::cli) fn line(listed: &Listed, details: &Details) -> String {
     let Listed { receipt, dispatches } = listed;
     let done = dispatches.iter().filter(|dispatch| dispatch.state == DispatchState::Done);
     let handlers: Vec<&str> = done.map(|dispatch| dispatch.handler.as_str()).collect();
     let handlers = if handlers.is_empty() { "nobody".to_owned() } else { handlers.join(", ") };
     let (family, state) = match &receipt.content {
         Content::Event(event) => {
-            let states = [&event.previous_state, &event.state].into_iter().flatten().cloned().collect::<Vec<_>>();
-            (EventKind::from(event.kind.as_str()).family().to_string(), states.join(" → "))
+            (EventKind::from(event.kind.as_str()).family().as_str(), event.state.as_deref().unwrap_or_default())
         }
-        Content::Unparsed { .. } => ("(unparsed)".to_owned(), String::new()),
+        Content::Unparsed { .. } => ("(unparsed)", ""),
+    };
+    let version = match (details.version_string(), details.build_number()) {
+        (Some(version), Some(build)) => format!("{version} ({build})"),
+        (version, _) => version.unwrap_or_default().to_owned(),
     };
     let received = receipt.received_at.strftime("%H:%M:%S").to_string();
-    output::plain(columns(&received, &receipt.id.to_string(), &handlers, &family, &state).trim_end())
+    output::plain(columns(&received, &receipt.id.to_string(), &handlers, family, &version, state).trim_end())
 }
 
-fn columns(received: &str, receipt: &str, handlers: &str, event: &str, state: &str) -> String {
-    format!("{received:<9} {receipt:<8} {handlers:<11} {event:<17} {state}")
+fn columns(received: &str, receipt: &str, handlers: &str, event: &str, version: &str, state: &str) -> String {
+    format!("{received:<9} {receipt:<3} {handlers:<9} {event:<17} {version:<9} {state}")
 }

@@ -40,6 +40,9 @@ use crate::{
 /// How long the last events may take to be handled.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The pace at which App Store Connect can be asked about each event: the server makes one request a second.
+const UNHURRIED: Duration = Duration::from_secs(1);
+
 /// How long the sandbox may take to end.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -60,7 +63,7 @@ pub(super) struct Arguments {
     /// Where the sandbox listens. Otherwise at any free port of this machine
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0", hide_default_value = true)]
     sandbox: SocketAddr,
-    /// How long to wait between one step and the next
+    /// How long to wait between one step and the next; below one second, versions are not shown
     #[arg(long, value_name = "TIME", default_value = "1s")]
     pace: humantime::Duration,
     /// End when the version is through, instead of staying up until Ctrl-C
@@ -114,7 +117,10 @@ impl Scene {
         let (free, admin) = two_free_addresses()?;
         let [harbor, ..] = sandbox.apps() else { return Err(Failure::new("the sandbox has no app")) };
         let listen = arguments.listen.unwrap_or(free);
-        place.write_config(&listen.to_string(), &admin.to_string(), harbor.id, &sandbox::asc_section(&sandbox, &key))?;
+        // At a faster pace, everybody would wait for the version that each event is about.
+        let enrich = if *arguments.pace < UNHURRIED { "off" } else { "best-effort" };
+        let asc = sandbox::asc_section(&sandbox, &key);
+        place.write_config(&listen.to_string(), &admin.to_string(), harbor.id, &asc, enrich)?;
 
         // Not the environment of the process: it is for the server that is no demo.
         let quietly = [("telemetry.log", "warn"), ("telemetry.format", "text")];

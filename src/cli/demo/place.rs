@@ -71,7 +71,7 @@ impl Place {
     }
 
     /// Writes the configuration, over that of an earlier demo.
-    pub(super) fn write_config(&self, listen: &str, admin: &str, app: &str, asc: &str) -> Outcome {
+    pub(super) fn write_config(&self, listen: &str, admin: &str, app: &str, asc: &str, enrich: &str) -> Outcome {
         let text = format!(
             "\
 # `asc-webhooks demo` writes this file anew each time it starts.
@@ -98,11 +98,13 @@ secrets = [{{ file = {secret} }}]
 [[handler]]
 name = \"log\"
 kind = \"log\"
+enrich = {enrich}
 ",
             listen = quoted(listen),
             admin = quoted(admin),
             token = quoted(&self.token().to_string_lossy()),
             app = quoted(app),
+            enrich = quoted(enrich),
             store = quoted(&format!("sqlite:{}", self.folder.join("demo.db").display())),
             secret = quoted(&self.secret().to_string_lossy()),
         );

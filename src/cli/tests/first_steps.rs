@@ -9,6 +9,7 @@ use crate::{
         serve::{first_event, first_ping},
     },
     config::{Sources, load},
+    event::details::Details,
     inbox::{Content, DispatchState, query::Listed},
 };
 
@@ -71,7 +72,10 @@ fn a_demo_reads_well() {
         Listed { receipt: receipt(3, rejected()), dispatches: taken[1..].to_vec() },
         Listed { receipt: receipt(1, Content::Unparsed { reason: "it is not JSON".to_owned() }), dispatches: Vec::new() },
     ];
-    let lines: Vec<String> = [demo::receipts_header()].into_iter().chain(lines.iter().map(demo::receipt_line)).collect();
+    let everything = Details::read(include_bytes!("../../../tests/fixtures/details/everything.json"));
+    let about = [everything.unwrap(), Details::default(), Details::default()];
+    let lines = lines.iter().zip(&about).map(|(listed, details)| demo::receipt_line(listed, details));
+    let lines: Vec<String> = [demo::receipts_header()].into_iter().chain(lines).collect();
     insta::assert_snapshot!("demo_receipts", lines.join("\n"));
     let config = Path::new("/tmp/demo/demo.toml");
     insta::assert_snapshot!(
