@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, Result, Statement, params};
 use super::{
     super::{Accepted, Arrival, Content, DispatchState, Identity, Owed, ReceiptId, Source, Summary, query::Purged},
     column::{dispatch_range, micros, source, source_code, state},
+    hours::Next,
     tally::{Tally, WHOLE_STORE, What},
 };
 
@@ -23,6 +24,8 @@ const REMEMBERED_NAMES: usize = 4_096;
 pub(super) struct Ledger<'c> {
     pub(super) connection: &'c Connection,
     pub(super) tally: Tally,
+    /// What the next receipt of the transaction under way is numbered.
+    pub(super) next: Option<Next>,
     names: BTreeMap<String, i64>,
     prepared: Vec<(&'static str, Statement<'c>)>,
 }
@@ -48,7 +51,7 @@ impl Line {
 impl<'c> Ledger<'c> {
     /// A ledger on this connection.
     pub(super) fn new(connection: &'c Connection) -> Self {
-        Self { connection, tally: Tally::default(), names: BTreeMap::new(), prepared: Vec::new() }
+        Self { connection, tally: Tally::default(), next: None, names: BTreeMap::new(), prepared: Vec::new() }
     }
 
     /// A statement, which is prepared at its first use and kept: an event needs some ten of them, and a cache that looks them up by
@@ -65,6 +68,7 @@ impl<'c> Ledger<'c> {
 
     /// Begins a transaction.
     pub(super) fn begin(&mut self) -> Result<()> {
+        self.next = None;
         self.prepared("BEGIN IMMEDIATE")?.execute([]).map(drop)
     }
 
@@ -99,8 +103,8 @@ impl<'c> Ledger<'c> {
             return Ok(Accepted::Known);
         }
         let endpoint = self.name(endpoint)?;
-        self.insert_receipt(endpoint, *received_at, way.source(), content)?;
-        let id = self.connection.last_insert_rowid();
+        let id = self.next_receipt(*received_at)?;
+        self.insert_receipt(id, endpoint, *received_at, way.source(), content)?;
         let secret = way.secret().map(|secret| self.name(secret)).transpose()?;
         let keeping =
             self.prepared("INSERT INTO original (receipt, identity, signature, secret, body) VALUES (?1, ?2, ?3, ?4, ?5)")?;
@@ -162,11 +166,16 @@ impl<'c> Ledger<'c> {
     /// Removes those of the given receipts that still owe nothing, and old notes. See [`super::super::Store::purge`].
     pub(super) fn purge(&mut self, receipts: &[i64], before: Timestamp, limit: usize) -> Result<Purged> {
         let mut purged = Purged::default();
+        let newest = self.newest_receipt()?;
         for &id in receipts {
             let Some(dead) = self.remove(id)? else { continue };
+            if let Some((_, hour)) = newest.filter(|(newest, _)| *newest == id) {
+                self.begin_hour(id + 1, hour)?;
+            }
             purged.receipts += 1;
             purged.dead += dead;
         }
+        self.forget_hours()?;
         let notes = self.purge_notes(before, limit)?;
         Ok(Purged { notes, more: notes > 0 && notes == limit as u64, ..purged })
     }
@@ -254,15 +263,16 @@ impl<'c> Ledger<'c> {
         Ok(())
     }
 
-    fn insert_receipt(&mut self, endpoint: i64, received_at: Timestamp, source: Source, content: &Content) -> Result<()> {
+    fn insert_receipt(&mut self, id: i64, endpoint: i64, received_at: Timestamp, source: Source, content: &Content) -> Result<()> {
         match content {
             Content::Event(summary) => {
                 let [kind, state, previous_state, subject_type] = self.summary_names(summary)?;
                 self.prepared(
-                    "INSERT INTO receipt (received_at, endpoint, source, kind, state, previous_state, subject_type, subject_id, \
-                     event_id, time) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                    "INSERT INTO receipt (id, received_at, endpoint, source, kind, state, previous_state, subject_type, subject_id, \
+                     event_id, time) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
                 )?
                 .execute(params![
+                    id,
                     micros(received_at),
                     endpoint,
                     source_code(source),
@@ -276,8 +286,8 @@ impl<'c> Ledger<'c> {
                 ])?;
             }
             Content::Unparsed { reason } => {
-                self.prepared("INSERT INTO receipt (received_at, endpoint, source, reason) VALUES (?1, ?2, ?3, ?4)")?
-                    .execute(params![micros(received_at), endpoint, source_code(source), reason])?;
+                self.prepared("INSERT INTO receipt (id, received_at, endpoint, source, reason) VALUES (?1, ?2, ?3, ?4, ?5)")?
+                    .execute(params![id, micros(received_at), endpoint, source_code(source), reason])?;
             }
         }
         Ok(())

@@ -1,19 +1,19 @@
-//! Lists of receipts: a filter and a page become one query; and how many there were in each hour.
+//! Lists of receipts: a filter and a page become one query.
 //!
 //! The table of receipts is narrow, so a list walks it from the newest down and stops when the page is full. What is rare would make
 //! that a long walk, so three filters are looked up first: times, receipts that are not an event, and states that few dispatches are in.
 //! What the counts know to be nowhere is not looked for at all. A text or an app could be anywhere; a page looks for it only so far back, and
 //! says where to go on.
 
-use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Result, ToSql, params_from_iter};
 
 use super::{
     super::{
         DispatchState, Receipt, ReceiptId,
-        query::{Hour, Listed, Page, PageRequest, ReceiptFilter},
+        query::{Listed, Page, PageRequest, ReceiptFilter},
     },
     column::{self, RECEIPT, micros, state_code},
+    hours::{self, hour_of},
     reading::{FEW, count, dispatches_of},
 };
 
@@ -36,21 +36,6 @@ pub(super) fn receipts(connection: &Connection, filter: &ReceiptFilter, page: Pa
     let next = if more { ids.last().copied() } else { looked_to.filter(|&number| number > 1) }.map(ReceiptId);
     let items = ids.into_iter().map(|id| listed(connection, id)).collect::<Result<_>>()?;
     Ok(Page { items, next })
-}
-
-/// See [`super::super::Store::hours`]. The index on the times has all that is asked for.
-pub(super) fn hours(connection: &Connection, since: Timestamp) -> Result<Vec<Hour>> {
-    const MICROS: i64 = Hour::SECONDS * 1_000_000;
-    connection
-        .prepare_cached(
-            "SELECT received_at / ?2 AS hour, count(*) FROM receipt WHERE received_at >= ?1 GROUP BY hour ORDER BY hour",
-        )?
-        .query_map([micros(since), MICROS], |row| {
-            let (hour, receipts): (i64, i64) = (row.get(0)?, row.get(1)?);
-            let begins_at = column::timestamp(0, hour.saturating_mul(MICROS))?;
-            Ok(Hour { begins_at, receipts: receipts.cast_unsigned() })
-        })?
-        .collect()
 }
 
 fn listed(connection: &Connection, id: i64) -> Result<Listed> {
@@ -92,16 +77,14 @@ impl Conditions {
             conditions.add("r.subject_id = ?", subject_id.clone());
         }
         // Numbers and times nearly always rise together, but a clock that was set back is no reason to miss a receipt. So the time
-        // decides, and the index on it says from which number on it is worth walking.
+        // decides, and its hour says from which number on it is worth walking.
         if let Some(since) = filter.since {
             conditions.add("r.received_at >= ?", micros(since));
-            conditions
-                .add("r.id >= (SELECT min(id) FROM receipt INDEXED BY receipt_received WHERE received_at >= ?)", micros(since));
+            conditions.add(hours::SINCE, hour_of(since));
         }
         if let Some(until) = filter.until {
             conditions.add("r.received_at < ?", micros(until));
-            conditions
-                .add("r.id <= (SELECT max(id) FROM receipt INDEXED BY receipt_received WHERE received_at < ?)", micros(until));
+            conditions.add(hours::UNTIL, hour_of(until));
         }
         if filter.looks_into_receipts() {
             conditions.look_into(connection, before)?;

@@ -22,6 +22,7 @@ mod company;
 mod disk;
 mod fault;
 mod history;
+mod hours;
 mod ledger;
 mod listing;
 mod notes;
@@ -300,7 +301,7 @@ impl Store for Sqlite {
     }
 
     async fn hours(&self, since: Timestamp) -> Result<Vec<Hour>, StoreError> {
-        self.readers.read(move |connection| listing::hours(connection, since)).await
+        self.readers.read(move |connection| hours::hours(connection, since)).await
     }
 
     async fn attempts(&self, since: Timestamp, limit: usize) -> Result<Vec<(String, Attempt)>, StoreError> {

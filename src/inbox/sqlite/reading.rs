@@ -17,7 +17,9 @@ use super::{
     },
     Options,
     column::{self, BODY_AND_DETAILS, RECEIPT, dispatch_range, micros, receipt_of},
-    fault, pause, place,
+    fault,
+    hours::{self, hour_of},
+    pause, place,
     tally::{WHOLE_STORE, What},
     writer::Fate,
 };
@@ -213,12 +215,13 @@ pub(super) fn next_due(connection: &Connection, handlers: &[Arc<str>]) -> rusqli
 /// The oldest receipts that were received before `before` and owe nothing any more. See [`super::super::Store::purge`].
 pub(super) fn removable(connection: &Connection, before: Timestamp, limit: usize) -> rusqlite::Result<Vec<i64>> {
     connection
-        .prepare_cached(
-            "SELECT id FROM receipt r WHERE received_at < ?1 AND NOT EXISTS \
+        .prepare_cached(&format!(
+            "SELECT id FROM receipt r WHERE {} AND received_at < ? AND NOT EXISTS \
              (SELECT 1 FROM dispatch d WHERE d.id BETWEEN r.id * 1000 AND r.id * 1000 + 999 AND d.state <= 1) \
-             ORDER BY received_at LIMIT ?2",
-        )?
-        .query_map(params![micros(before), count(limit)], |row| row.get(0))?
+             ORDER BY id LIMIT ?",
+            hours::UNTIL
+        ))?
+        .query_map(params![hour_of(before), micros(before), count(limit)], |row| row.get(0))?
         .collect()
 }
 

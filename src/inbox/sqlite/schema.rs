@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0006_notes.sql"),
     include_str!("migrations/0007_pause.sql"),
     include_str!("migrations/0008_subjects.sql"),
+    include_str!("migrations/0009_hours.sql"),
 ];
 
 /// How far a database is behind.

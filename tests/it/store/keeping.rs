@@ -1,6 +1,6 @@
 //! The promises about what is kept: taking in, listing, counting, removing.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use asc_webhooks::{
     event::{Event, EventKind, sample},
@@ -19,6 +19,7 @@ use super::{Letter, accept, arrival, at, claim, dead, finish, kept_by_every_stor
 
 kept_by_every_store! {
     receipts_are_counted_by_the_hour
+    times_are_found_although_the_clock_was_set_back
     attempts_are_told_with_their_handlers_newest_receipt_first
     an_arrival_is_kept_as_it_came
     what_nobody_signed_says_so_for_good
@@ -459,4 +460,51 @@ async fn receipts_are_counted_by_the_hour(store: Arc<dyn Store>) {
     assert_eq!(hours(0).await, [(0, 1), (3_600, 2), (14_400, 1)]);
     assert_eq!(hours(3_601).await, [(3_600, 1), (14_400, 1)]);
     assert_eq!(hours(14_401).await, []);
+}
+
+/// Against what a list of all of them says.
+async fn times_are_found_although_the_clock_was_set_back(store: Arc<dyn Store>) {
+    const HOUR: i64 = 3_600;
+    let mut kept: Vec<(usize, i64)> = Vec::new();
+    let received = [1, 2, 9 * HOUR, 9 * HOUR + 5, HOUR, 2 * HOUR - 1, 2 * HOUR, 9 * HOUR + 1, 3 * HOUR, 3 * HOUR + 1];
+    for (number, received_at) in (1..).zip(received) {
+        accept(&*store, &Letter { received_at, owed: vec![], ..Letter::new(number) }).await;
+        kept.push((number, received_at));
+    }
+    check_times(&*store, &kept).await;
+
+    // The newest goes, which is one of the oldest, and leaves its number behind.
+    accept(&*store, &Letter { received_at: 3, owed: vec![], ..Letter::new(11) }).await;
+    assert_eq!(store.purge(at(HOUR), 9).await.unwrap().receipts, 3);
+    kept.retain(|(_, received_at)| *received_at >= HOUR);
+    check_times(&*store, &kept).await;
+    assert_eq!(accept(&*store, &Letter { received_at: 4 * HOUR, ..Letter::new(12) }).await, ReceiptId(12));
+    kept.push((12, 4 * HOUR));
+    check_times(&*store, &kept).await;
+
+    assert_eq!(store.purge(at(9 * HOUR), 99).await.unwrap().receipts, 5);
+    kept.retain(|(number, received_at)| *received_at >= 9 * HOUR || *number == 12);
+    check_times(&*store, &kept).await;
+}
+
+async fn check_times(store: &dyn Store, kept: &[(usize, i64)]) {
+    let edges: Vec<i64> = kept.iter().flat_map(|(_, received_at)| [received_at - 1, *received_at, received_at + 1]).collect();
+    let found = async |filter: ReceiptFilter| {
+        let page = store.receipts(&filter, PageRequest { before: None, limit: 99 }).await.unwrap();
+        page.items.iter().rev().map(|listed| listed.receipt.id.0).collect::<Vec<_>>()
+    };
+    let numbers = |is_in: &dyn Fn(i64) -> bool| -> Vec<i64> {
+        kept.iter().filter(|(_, received_at)| is_in(*received_at)).map(|(number, _)| i64::try_from(*number).unwrap()).collect()
+    };
+    for edge in edges {
+        let (since, until) = (Some(at(edge)), Some(at(edge)));
+        assert_eq!(found(ReceiptFilter { since, ..ReceiptFilter::default() }).await, numbers(&|at| at >= edge), "since {edge}");
+        assert_eq!(found(ReceiptFilter { until, ..ReceiptFilter::default() }).await, numbers(&|at| at < edge), "until {edge}");
+        let mut hours = BTreeMap::new();
+        for (_, received_at) in kept.iter().filter(|(_, received_at)| *received_at >= edge) {
+            *hours.entry(received_at / 3_600 * 3_600).or_insert(0) += 1;
+        }
+        let counted = store.hours(at(edge)).await.unwrap();
+        assert_eq!(counted.iter().map(|hour| (hour.begins_at.as_second(), hour.receipts)).collect::<BTreeMap<_, _>>(), hours);
+    }
 }

@@ -1,17 +1,18 @@
 //! What only a store in a file can get wrong.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
 
 use asc_webhooks::inbox::{
     Accepted, AttemptResult, DispatchState, ReceiptId, Store, StoreError, Verdict,
     history::HistoryFilter,
-    query::{PageRequest, Replay},
+    query::{PageRequest, ReceiptFilter, Replay},
     sqlite::{Options, Sqlite},
 };
 use rusqlite::Connection;
 
 use super::{Letter, accept, arrival, at, claim, claim_ids, finish, new_receipt, record, stats};
 
+const MIGRATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/inbox/sqlite/migrations");
 const FIRST_MIGRATION: &str = include_str!("../../../src/inbox/sqlite/migrations/0001_inbox.sql");
 
 #[tokio::test]
@@ -203,6 +204,58 @@ async fn what_was_heard_before_there_were_histories_is_in_them() {
     let found: Vec<_> = page.items.iter().map(|of| (of.first.0, of.subject_id.as_str(), of.app.as_str(), of.steps.len())).collect();
     assert_eq!(found, [(3, "1.1", "app", 1), (1, "1.0", "100", 2)], "each once, and the newest details say whose it is");
     assert_eq!(store.apps().await.unwrap(), ["app", "100"]);
+}
+
+/// As the version before left it that numbered by a sequence: the newest has been removed, and a clock was set back.
+#[tokio::test]
+async fn numbers_go_on_and_times_are_found_where_an_index_had_them_before() {
+    const HOUR: i64 = 3_600;
+    let home = tempfile::tempdir().unwrap();
+    let older = Connection::open(home.path().join("inbox.db")).unwrap();
+    for migration in fs::read_dir(MIGRATIONS).unwrap().map(|entry| entry.unwrap().path()).collect::<BTreeSet<_>>().iter().take(8) {
+        older.execute_batch(&fs::read_to_string(migration).unwrap()).unwrap();
+    }
+    older.execute_batch(&format!("PRAGMA application_id = {}; PRAGMA user_version = 8;", 0x6173_6377)).unwrap();
+    older.execute_batch("INSERT INTO name (id, name) VALUES (1, 'app'); INSERT INTO tally VALUES (1, 10, 5), (1, 13, 0)").unwrap();
+    for (id, received_at) in [(2, 5 * HOUR), (3, 5 * HOUR + 1), (4, HOUR), (5, 2 * HOUR), (9, 2 * HOUR)] {
+        let columns = "id, received_at, endpoint, source, reason";
+        older.execute_batch(&format!("INSERT INTO receipt ({columns}) VALUES ({id}, {received_at}000000, 1, 0, 'none')")).unwrap();
+        older.execute_batch(&format!("INSERT INTO original VALUES ({id}, x'00', NULL, NULL, x'00')")).unwrap();
+    }
+    older.execute_batch("DELETE FROM receipt WHERE id = 9").unwrap();
+    drop(older);
+
+    let store = Sqlite::open(Options::new(home.path().join("inbox.db"))).unwrap();
+    let found = async |filter: ReceiptFilter| {
+        let page = store.receipts(&filter, PageRequest { before: None, limit: 9 }).await.unwrap();
+        page.items.iter().map(|listed| listed.receipt.id.0).collect::<Vec<_>>()
+    };
+    assert_eq!(found(ReceiptFilter { since: Some(at(5 * HOUR)), ..ReceiptFilter::default() }).await, [3, 2]);
+    assert_eq!(found(ReceiptFilter { until: Some(at(5 * HOUR)), ..ReceiptFilter::default() }).await, [5, 4]);
+    assert_eq!(found(ReceiptFilter { unparsed: true, ..ReceiptFilter::default() }).await, [5, 4, 3, 2]);
+    let hours = store.hours(at(0)).await.unwrap();
+    let hours: Vec<_> = hours.iter().map(|hour| (hour.begins_at.as_second() / HOUR, hour.receipts)).collect();
+    assert_eq!(hours, [(1, 1), (2, 1), (5, 2)]);
+    assert_eq!(accept(&store, &Letter { received_at: 2 * HOUR, ..Letter::new(1) }).await, ReceiptId(10));
+    assert_eq!(found(ReceiptFilter { until: Some(at(5 * HOUR)), ..ReceiptFilter::default() }).await, [10, 5, 4]);
+}
+
+#[tokio::test]
+async fn hours_go_with_their_receipts() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("inbox.db");
+    let store = Sqlite::open(Options::new(&path)).unwrap();
+    let kept = || Connection::open(&path).unwrap().query_row("SELECT count(*) FROM hour", [], |row| row.get::<_, i64>(0)).unwrap();
+    for number in 0..5 {
+        let received_at = 3_600 * i64::try_from(number).unwrap();
+        accept(&store, &Letter { received_at, owed: vec![], ..Letter::new(number) }).await;
+    }
+    assert_eq!(kept(), 5);
+    assert_eq!(store.purge(at(7_200), 9).await.unwrap().receipts, 2);
+    assert_eq!(kept(), 3);
+    assert_eq!(store.purge(at(72_000), 9).await.unwrap().receipts, 3);
+    assert_eq!(kept(), 1, "the last number is still known");
+    assert_eq!(accept(&store, &Letter { received_at: 72_000, ..Letter::new(9) }).await, ReceiptId(6));
 }
 
 #[tokio::test]
