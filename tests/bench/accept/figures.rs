@@ -233,28 +233,31 @@ fn at_rest(effort: Effort) -> anyhow::Result<Vec<Figure>> {
     ])
 }
 
-/// Whether an event costs more when there are many.
+/// Whether an event costs more when there are many: a store on its way to be full and one that begins, in turns.
 fn growth(effort: Effort) -> anyhow::Result<Vec<Figure>> {
-    const STEPS: u64 = 20;
-    let folder = folder()?;
-    let program = Program::start(Which::Product, folder.path(), false, HANDLER)?;
-    let step = effort.receipts / STEPS;
-    let mut costs = Vec::new();
-    for number in 0..STEPS {
-        let until = Until::Events(step);
-        let plan = Plan { first: number * step, until, ..closed(0)(program.address.clone()) };
-        costs.push(spend(&program, &plan)?.1);
+    const TURNS: u64 = 15;
+    let (step, folders) = (effort.receipts / 100, [folder()?, folder()?]);
+    let start = |folder: &TempDir| Program::start(Which::Product, folder.path(), false, HANDLER);
+    let [empty, full] = [start(&folders[0])?, start(&folders[1])?];
+    let cost = |program: &Program, first, events| {
+        spend(program, &Plan { first, until: Until::Events(events), ..closed(0)(program.address.clone()) }).map(|(_, cost)| cost)
+    };
+    let filled = effort.receipts - TURNS * step;
+    cost(&full, 0, filled)?;
+    let mut costs = [const { Vec::new() }; 2];
+    for turn in 0..TURNS {
+        costs[0].push(cost(&empty, turn * step, step)?);
+        costs[1].push(cost(&full, filled + turn * step, step)?);
     }
-    let (first, last) = (median(costs[..3].to_vec()), median(costs[costs.len() - 3..].to_vec()));
-    let listed = list(folder.path())?;
+    let ([at_first, at_last], listed) = (costs.map(median), list(folders[1].path())?);
     let receipts = effort.receipts;
     Ok(vec![
         Figure {
             name: "server time per event, full store to empty",
-            value: last / first,
+            value: at_last / at_first,
             unit: "×",
             target: Target::AtMost(1.15),
-            made_of: format!("{last:.1} µs at {receipts} receipts, {first:.1} µs at the first {}", 3 * step),
+            made_of: format!("{at_last:.1} µs for the last of {receipts}, {at_first:.1} µs for the first {}", TURNS * step),
         },
         Figure {
             name: "`events list`, first page of the full store",
