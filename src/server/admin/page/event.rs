@@ -10,7 +10,7 @@ use url::form_urlencoded;
 
 use super::{
     Answer, Frame, Shared, after, render,
-    view::{Moment, Standing, in_short, is_unparsed, state_in_words},
+    view::{Moment, Standing, in_short, is_unparsed, state_in_words, took},
 };
 use crate::{
     event::{
@@ -190,11 +190,10 @@ impl DispatchView {
 
 impl AttemptView {
     fn of(desk: &Desk, attempt: &Attempt) -> Self {
-        let millis = attempt.took.as_millis();
         Self {
             number: attempt.number,
             at: Moment::of(desk, attempt.started_at),
-            took: if millis < 10_000 { format!("{millis} ms") } else { format!("{} s", millis / 1_000) },
+            took: took(attempt.took),
             result: attempt.result.as_str(),
             error: attempt.error.as_deref().map(clean_lines),
         }

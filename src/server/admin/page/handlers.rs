@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{
     Answer, Frame, Shared, after, render,
-    view::{Moment, grouped},
+    view::{Moment, grouped, took},
 };
 use crate::{
     handler::message::{clean, text::clean_lines},
@@ -66,7 +66,7 @@ struct LastHour {
 
 impl LastHour {
     fn of(recent: &Recent) -> Self {
-        let in_words = |took: Option<Duration>| took.map(|took| format!("{:.3} s", took.as_secs_f64())).unwrap_or_default();
+        let in_words = |time: Option<Duration>| time.map(took).unwrap_or_default();
         Self {
             attempts: format!("{}{}", grouped(recent.attempts), if recent.is_cut { " or more" } else { "" }),
             failed: grouped(recent.failed),

@@ -136,6 +136,7 @@ pub(in super::super) async fn versions(State(desk): Shared, request: Request) ->
             "is_chosen": chosen.is_some(),
             "apps": apps,
             "more": more,
+            "has_key": desk.apple.is_some(),
         }),
     )
 }

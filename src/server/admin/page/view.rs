@@ -1,5 +1,7 @@
 //! What several views show: times, events in a list, and how dispatches stand.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -42,6 +44,15 @@ pub(super) fn span(length: SignedDuration) -> String {
         60..3_600 => format!("{} min", seconds / 60),
         3_600..172_800 => format!("{} h", seconds / 3_600),
         _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// How long an attempt took.
+pub(super) fn took(time: Duration) -> String {
+    match time.as_millis() {
+        0 => "under 1 ms".to_owned(),
+        millis @ 1..10_000 => format!("{millis} ms"),
+        millis => format!("{} s", millis / 1_000),
     }
 }
 
@@ -174,5 +185,11 @@ mod tests {
         assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]);
         let said = |seconds| span(SignedDuration::from_secs(seconds));
         assert_eq!([-5, 59, 61, 3_600, 172_799, 172_800].map(said), ["0 s", "59 s", "1 min", "1 h", "47 h", "2 d"]);
+    }
+
+    #[test]
+    fn what_took_no_time_says_so() {
+        let said = |micros| took(Duration::from_micros(micros));
+        assert_eq!([0, 999, 1_000, 9_999_999, 10_000_000].map(said), ["under 1 ms", "under 1 ms", "1 ms", "9999 ms", "10 s"]);
     }
 }
