@@ -41,8 +41,7 @@ fn control_an_acknowledgement_before_the_commit_is_caught() {
 #[test]
 fn a_write_that_finds_no_room_is_waited_out() {
     for place in (0..times(2, 20)).map(|n| 150 + 60 * n) {
-        let writes = injecting("pwrite64", &format!("error=ENOSPC:when={place}..{}", place + 5));
-        let setup = Setup::new().under(writes);
+        let setup = with_store(Setup::new()).under(injecting("pwrite64", &format!("error=ENOSPC:when={place}..{}", place + 5)));
         let server = setup.start();
         let ledger = Ledger::new();
         let load = Load::start(server.public(), 8, Duration::from_millis(1), &ledger);
@@ -58,11 +57,15 @@ fn a_write_that_finds_no_room_is_waited_out() {
     }
 }
 
+/// The same with a store that is made already: the calls that make it are not what is tried here.
+fn with_store(setup: Setup) -> Setup {
+    setup.start().kill();
+    setup
+}
+
 /// Has one sync of a server under load fail; says how it ended, how many acknowledged events are gone, and how many there were.
 fn fail_a_sync(setup: Setup, place: usize) -> (Option<ExitStatus>, usize, usize) {
-    // The syncs that make the store are not what is tried here.
-    setup.start().kill();
-    let setup = setup.under(injecting("fsync,fdatasync", &format!("error=EIO:when={place}")));
+    let setup = with_store(setup).under(injecting("fsync,fdatasync", &format!("error=EIO:when={place}")));
     let mut server = setup.start();
     let ledger = Ledger::new();
     let load = Load::start(server.public(), 16, Duration::from_millis(1), &ledger);
