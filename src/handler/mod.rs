@@ -69,7 +69,8 @@ use crate::event::{Details, Event, EventKind};
 /// 3. **No order**, unless the configuration asks for `order = "subject"`: then the events of one app version or build come one
 ///    after another, in Apple's time order.
 /// 4. **Bounded.** A call that has not returned after the handler's `timeout` is dropped at its next await point, as it is when the
-///    program stops and the grace period is over. Both count as failed attempts.
+///    program stops and the grace period is over. The first is a failed attempt; the second is made again at the next start, and does
+///    not use up the last attempt.
 /// 5. **Isolated.** A panic is a failed attempt and touches nothing else.
 ///
 /// Do not implement this trait for a plain function: [`handler_fn`] wraps one, and [`on`] wraps one that wants a single family of

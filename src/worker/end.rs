@@ -13,7 +13,7 @@ pub(super) enum End {
     Panicked(Box<dyn Any + Send>),
     TimedOut(Duration),
     CutOff,
-    LostTooOften,
+    NoneLeft,
 }
 
 impl End {
@@ -22,7 +22,7 @@ impl End {
         match self {
             Self::Answered(Err(error)) => Some(error.unquoted()),
             Self::Panicked(panic) => Some(format!("panicked: {}", telemetry::harmless_words(panic.as_ref()))),
-            Self::Answered(Ok(())) | Self::TimedOut(_) | Self::CutOff | Self::LostTooOften => None,
+            Self::Answered(Ok(())) | Self::TimedOut(_) | Self::CutOff | Self::NoneLeft => None,
         }
     }
 }

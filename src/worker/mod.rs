@@ -44,6 +44,10 @@ use crate::{
 /// How long a lease outlasts the handler's time-out: time to record the result even when the store is slow.
 const LEASE_MARGIN: Duration = Duration::from_mins(1);
 
+/// How many attempts are made beyond the schedule for those that did not end, because the process was killed or the lease ran out. Without a
+/// bound, an event that takes the process down with it would do so for ever.
+const BEYOND: u32 = 2;
+
 /// How often to look for work that nobody announced: replays, and what other commands make.
 const POLL: Duration = Duration::from_secs(1);
 
@@ -198,8 +202,8 @@ impl Worker {
     }
 
     async fn handle(&self, lane: &Lane, claimed: &Claimed, shutdown: &Shutdown) -> End {
-        if claimed.attempt > backoff::attempts(&lane.retry) {
-            return End::LostTooOften;
+        if claimed.attempt > backoff::attempts(&lane.retry).saturating_add(BEYOND) {
+            return End::NoneLeft;
         }
         let event = match claimed.receipt.source.read(claimed.body.clone()) {
             Ok(event) => Arc::new(event),
@@ -277,9 +281,9 @@ impl Worker {
             End::Answered(Err(error)) if error.is_reject() => {
                 return Verdict::Dead { result: AttemptResult::Rejected, error: error.to_string() };
             }
-            End::LostTooOften => {
-                let last = claimed.attempt - 1;
-                let error = format!("attempt {last}, the last, did not end: the process stopped, or the lease ran out");
+            End::NoneLeft => {
+                let (begun, allowed) = (claimed.attempt - 1, backoff::attempts(&lane.retry));
+                let error = format!("no attempt is left: {begun} have begun, and the schedule has {allowed}");
                 return Verdict::Dead { result: AttemptResult::Lost, error };
             }
             // Stopping in order must not use up the last attempt: the next start would find nothing left to try.
