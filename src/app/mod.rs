@@ -281,7 +281,9 @@ impl App {
         shutdown.begin();
         tracing::info!(grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX), "stopping: nothing new is taken on");
         if !shutdown.finished(grace).await {
-            tracing::warn!("the grace period is over; what is still under way is cut off and tried again at the next start");
+            tracing::warn!(
+                "the grace period is over: attempts that are still under way are cut off and made again at the next start; requests stay unanswered"
+            );
             shutdown.cut_off();
             if !shutdown.finished(LAST_MOMENT).await {
                 tracing::warn!("something does not end even so; it ends with the process");

@@ -111,6 +111,8 @@ impl Config {
             ("store.reserve", self.store.reserve != new.store.reserve),
             ("store.secrets_key", key(self) != key(new)),
             ("asc", asc(self) != asc(new)),
+            // Handlers have the new file at once; whoever asks App Store Connect was made at the start.
+            ("outgoing.ca_file", self.asc.is_some() && self.outgoing.ca_file != new.outgoing.ca_file),
             ("admin.listen", self.admin.listen != new.admin.listen),
             ("admin.token", texts(&self.admin.tokens) != texts(&new.admin.tokens)),
             ("admin.read_token", texts(&self.admin.read_tokens) != texts(&new.admin.read_tokens)),
@@ -126,8 +128,8 @@ impl Config {
     #[must_use]
     pub fn reloaded(&self, new: &Self) -> Self {
         let (server, store, asc) = (self.server.clone(), self.store.clone(), self.asc.clone());
-        let (admin, telemetry) = (self.admin.clone(), self.telemetry.clone());
-        Self { server, store, asc, admin, telemetry, ..new.clone() }
+        let (admin, outgoing, telemetry) = (self.admin.clone(), self.outgoing.clone(), self.telemetry.clone());
+        Self { server, store, asc, admin, outgoing, telemetry, ..new.clone() }
     }
 }
 
