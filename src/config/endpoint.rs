@@ -313,6 +313,9 @@ impl Setting for Path {
         if RESERVED_PATHS.contains(&given) {
             return Err(Some("`/livez` and `/readyz` are the health checks".to_owned()));
         }
+        if given.strip_suffix('/').unwrap_or(given).split('/').skip(1).any(|part| matches!(part, "" | "." | "..")) {
+            return Err(Some("a client makes another path of `.`, `..` and `//`: leave them out".to_owned()));
+        }
         let is_plain = given.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~%".contains(&byte));
         match (given.starts_with('/'), is_plain) {
             (true, true) => Ok(Self(given.to_owned())),

@@ -148,7 +148,7 @@ impl Handler {
         let path = section.own_path().to_owned();
         let name = section.unique("name", names).map(|Name(name)| name);
         let kind = section.required("kind").map(|Name(kind)| kind.to_string());
-        let events = section.list("events");
+        let events = events(&mut section);
         let endpoints = endpoints(&mut section, known);
         let when = section.optional::<String>("when").filter(|when| !when.trim().is_empty());
         let delays = section.list("retry");
@@ -183,6 +183,16 @@ impl Handler {
         };
         (outline, settled())
     }
+}
+
+/// The kinds that a handler names: a handler that is to have nothing is better left out.
+fn events(section: &mut Section<'_, '_>) -> Vec<KindPattern> {
+    let events = section.list("events");
+    if section.is_empty_list("events") {
+        let key = section.path("events");
+        section.reading().wrong(&key, "an empty list", "at least one kind", "`[\"*\"]` is all of them".to_owned());
+    }
+    events
 }
 
 /// The endpoints that a handler names, all of which must be there.

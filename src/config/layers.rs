@@ -15,6 +15,9 @@ use toml::{Table, Value, de::DeValue};
 use super::error::{Origin, Problem, Problems};
 use crate::secret::Secret;
 
+/// The fewest bytes of a secret that are blotted out of messages.
+const SHORTEST_BLOTTED: usize = 4;
+
 /// What variables start with that stand for a key.
 pub(super) const PREFIX: &str = "ASC_WEBHOOKS__";
 
@@ -66,8 +69,8 @@ impl Origins {
 
     /// Remembers a text that must not be shown.
     pub(super) fn keep_confidential(&mut self, secret: Secret) {
-        // An empty text is no secret, and is found between any two letters.
-        if !secret.expose().is_empty() {
+        // What is shorter protects nothing, is found in every sentence, and would be told by the letters that are missing.
+        if secret.expose().len() >= SHORTEST_BLOTTED {
             self.confidential.push(secret);
         }
     }

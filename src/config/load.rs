@@ -15,7 +15,7 @@ use super::{
     endpoint::{Exposure, Others},
     error::{Origin, Problem, Problems},
     layers::{Layers, PREFIX},
-    secret_source::{ConfidentialFile, Surroundings},
+    secret_source::{ConfidentialFile, Surroundings, without_line_break},
     section::{Asked, Reading, Section, Setting as _, Taken},
 };
 use crate::secret::Secret;
@@ -39,6 +39,8 @@ pub struct Sources {
     pub environment: BTreeMap<String, String>,
     /// What flags of the command line say.
     pub flags: Vec<Flag>,
+    /// Whether a secret that cannot be read is no problem, for those who prove and sign nothing.
+    pub needs_no_secrets: bool,
 }
 
 /// A flag of the command line that stands for a key.
@@ -57,7 +59,7 @@ impl Sources {
     pub fn of_process(file: Option<PathBuf>) -> Self {
         let environment =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
-        Self { file, environment, flags: Vec::new() }
+        Self { file, environment, ..Self::default() }
     }
 }
 
@@ -111,7 +113,7 @@ pub fn draft(sources: &Sources) -> Result<Draft, Problems> {
         layers.overlay(&segments, flag.value.clone(), &Origin::Flag(flag.name.clone()), &mut problems);
     }
     fill_defaults(&mut layers);
-    let surroundings = Machine { environment: &sources.environment, shared };
+    let surroundings = Machine { environment: &sources.environment, shared, needs_no_secrets: sources.needs_no_secrets };
     let reading = Reading::new(layers.origins, &surroundings, problems);
     Ok(settle(&layers.table, reading, file).0)
 }
@@ -242,6 +244,7 @@ fn read_file(path: &Path, mode: u32) -> io::Result<(String, bool)> {
 pub(super) struct Machine<'e> {
     pub(super) environment: &'e BTreeMap<String, String>,
     pub(super) shared: bool,
+    pub(super) needs_no_secrets: bool,
 }
 
 impl Surroundings for Machine<'_> {
@@ -251,9 +254,7 @@ impl Surroundings for Machine<'_> {
 
     fn confidential_file(&self, path: &Path) -> io::Result<ConfidentialFile> {
         let (text, shared) = read_file(path, 0o004)?;
-        // Editors and `echo` end a file with a line break that is no part of the secret.
-        let secret = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
-        Ok(ConfidentialFile { text: Secret::new(secret), shared })
+        Ok(ConfidentialFile { text: Secret::new(without_line_break(&text)), shared })
     }
 
     fn folder(&self) -> Option<PathBuf> {
@@ -262,5 +263,9 @@ impl Surroundings for Machine<'_> {
 
     fn configuration_is_shared(&self) -> bool {
         self.shared
+    }
+
+    fn secrets_are_needless(&self) -> bool {
+        self.needs_no_secrets
     }
 }

@@ -37,6 +37,9 @@ pub(super) trait Surroundings: Debug {
 
     /// Whether somebody other than its owner can read the configuration file.
     fn configuration_is_shared(&self) -> bool;
+
+    /// Whether a secret that cannot be read is no problem, because nobody needs it.
+    fn secrets_are_needless(&self) -> bool;
 }
 
 /// A file that holds a secret.
@@ -102,7 +105,21 @@ pub(super) fn read(reading: &mut Reading<'_>, path: &str, value: &Value, besides
         );
         return None;
     }
+    check_edges(reading, path, secret.expose());
     Some((secret, name))
+}
+
+/// Whoever signs takes every byte, and what nobody sees is seldom meant.
+fn check_edges(reading: &mut Reading<'_>, path: &str, text: &str) {
+    let found = if text.starts_with('\u{feff}') {
+        "a secret that begins with a byte order mark"
+    } else if text.trim() != text {
+        "a secret that begins or ends with white space"
+    } else {
+        return;
+    };
+    let hint = "every byte counts: take it away, unless the other side has it too".to_owned();
+    reading.warn(path, found, "the secret as the other side has it", hint);
 }
 
 /// Replaces every table in `value` whose only key is `file` or `env` by the text it refers to.
@@ -163,6 +180,7 @@ fn from_file(reading: &mut Reading<'_>, path: &str, file: &str) -> Option<Secret
             }
             Some(held.text)
         }
+        Err(_) if reading.surroundings.secrets_are_needless() => Some(stand_in(path)),
         Err(error) => {
             let is_missing = error.kind() == io::ErrorKind::NotFound && Path::new(file).is_relative();
             let folder = is_missing.then(|| reading.surroundings.folder()).flatten();
@@ -175,13 +193,26 @@ fn from_file(reading: &mut Reading<'_>, path: &str, file: &str) -> Option<Secret
 
 fn from_variable(reading: &mut Reading<'_>, path: &str, variable: &str) -> Option<Secret> {
     let Some(text) = reading.surroundings.variable(variable) else {
+        if reading.surroundings.secrets_are_needless() {
+            return Some(stand_in(path));
+        }
         let found = format!("`{variable}`, which is not set");
         reading.wrong(path, found, "an environment variable that holds the secret", format!("`export {variable}=…`"));
         return None;
     };
-    let secret = Secret::new(text);
+    let secret = Secret::new(without_line_break(text));
     reading.origins.keep_confidential(secret.clone());
     Some(secret)
+}
+
+/// Editors and `echo` end a text with a line break that is no part of the secret.
+pub(super) fn without_line_break(text: &str) -> &str {
+    text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text))
+}
+
+/// What stands for a secret that nobody needs: no other has the same, and nothing is ever proven with it.
+fn stand_in(path: &str) -> Secret {
+    Secret::new(format!("what stands for the secret of {path}, which was not read"))
 }
 
 fn check_keys(reading: &mut Reading<'_>, path: &str, table: &Table, besides: &[&str]) {

@@ -250,6 +250,11 @@ impl<'r, 'a> Section<'r, 'a> {
         tables
     }
 
+    /// Whether a key is a list without items.
+    pub(super) fn is_empty_list(&self, key: &str) -> bool {
+        matches!(self.table.get(key), Some(Value::Array(items)) if items.is_empty())
+    }
+
     /// Whether a key is there.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)

@@ -30,7 +30,7 @@ fn environment() -> BTreeMap<String, String> {
 }
 
 fn load_file(file: &Path) -> Result<Loaded, Problems> {
-    load(&Sources { file: Some(file.to_owned()), environment: environment(), flags: Vec::new() })
+    load(&Sources { file: Some(file.to_owned()), environment: environment(), ..Sources::default() })
 }
 
 #[track_caller]
@@ -41,7 +41,7 @@ fn load_text(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, Problems>
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     let mut environment = environment();
     environment.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    load(&Sources { file: Some(file), environment, flags: Vec::new() })
+    load(&Sources { file: Some(file), environment, ..Sources::default() })
 }
 
 /// The keys that are asked for while the fullest file is settled.
@@ -50,7 +50,7 @@ pub(super) fn asked() -> Asked {
     let mut layers = Layers::from_file(file, &fs::read_to_string(file).unwrap()).unwrap();
     fill_defaults(&mut layers);
     let environment = environment();
-    let surroundings = Machine { environment: &environment, shared: false };
+    let surroundings = Machine { environment: &environment, shared: false, needs_no_secrets: false };
     let (draft, asked) = settle(&layers.table, Reading::new(layers.origins, &surroundings, Vec::new()), None);
     draft.settle([]).unwrap();
     asked
@@ -156,7 +156,7 @@ fn the_environment_goes_over_the_file_and_flags_over_both() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.toml");
     fs::write(&file, format!("[server]\nlisten = \"127.0.0.1:1\"\nmax_in_flight = 1\nmax_body = \"1 KiB\"\n{SMALLEST}")).unwrap();
-    let mut sources = Sources { file: Some(file), environment: environment(), flags: Vec::new() };
+    let mut sources = Sources { file: Some(file), environment: environment(), ..Sources::default() };
     let variables = [("ASC_WEBHOOKS__SERVER__LISTEN", "127.0.0.1:2"), ("ASC_WEBHOOKS__SERVER__MAX_IN_FLIGHT", "2")];
     sources.environment.extend(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
     sources.flags.push(Flag { name: "--listen".to_owned(), key: "server.listen".to_owned(), value: "127.0.0.1:3".into() });
@@ -186,7 +186,7 @@ fn the_environment_alone_can_configure() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("empty.toml");
     fs::write(&file, "").unwrap();
-    let Loaded { config, warnings, .. } = load(&Sources { file: Some(file), environment, flags: Vec::new() }).unwrap();
+    let Loaded { config, warnings, .. } = load(&Sources { file: Some(file), environment, ..Sources::default() }).unwrap();
     assert_eq!(config.endpoints[0].secrets[0].secret.expose(), "a secret with = and \" that is no TOML");
     assert_eq!(config.endpoints[0].app_id.as_deref(), Some("1234567890"));
     assert_eq!(config.endpoints[0].events.len(), 1);
@@ -254,6 +254,49 @@ fn files_with_secrets_are_warned_about_when_others_can_read_them() {
     }
 }
 
+/// What is said of a secret in a variable that holds this text, and what is made of it.
+#[track_caller]
+fn check_variable(text: &str, expected: &str, warning: Option<&str>) {
+    let written = "[[endpoint]]\nname = \"a\"\npath = \"/a\"\nsecrets = [{ env = \"OF_A\" }]";
+    let Loaded { config, warnings, .. } = load_text(written, &[("OF_A", text)]).unwrap();
+    assert_eq!(config.endpoints[0].secrets[0].secret.expose(), expected);
+    assert_eq!(warnings.len(), usize::from(warning.is_some()), "{warnings:?}");
+    assert!(warning.is_none_or(|words| warnings[0].message.contains(words)), "{warnings:?}");
+}
+
+#[test]
+fn what_nobody_sees_at_the_edge_of_a_secret_is_warned_about() {
+    check_variable("long enough to be a secret", "long enough to be a secret", None);
+    check_variable("long enough to be a secret\r\n", "long enough to be a secret", None);
+    check_variable("long enough to be a secret\n\n", "long enough to be a secret\n", Some("ends with white space"));
+    check_variable(" long enough to be a secret", " long enough to be a secret", Some("begins or ends with white space"));
+    check_variable("\u{feff}long enough to be a secret", "\u{feff}long enough to be a secret", Some("a byte order mark"));
+}
+
+#[test]
+fn who_needs_no_secrets_can_do_without() {
+    let sources = "[{ env = \"GONE\" }, { file = \"/no/such/file\" }]";
+    let text = format!("[server]\nlisten = \"0.0.0.0:1\"\n[[endpoint]]\nname = \"a\"\npath = \"/a\"\nsecrets = {sources}\n");
+    let handler = "[[handler]]\nname = \"b\"\nkind = \"c\"\nd = { env = \"GONE\" }\ntimeuot = \"5s\"\n";
+    let (folder, keys) =
+        (tempfile::tempdir().unwrap(), |found: &Problems| found.problems.iter().map(|one| one.key.clone()).collect::<Vec<_>>());
+    let file = folder.path().join("config.toml");
+    fs::write(&file, text + handler).unwrap();
+    let strict = Sources { file: Some(file), ..Sources::default() };
+    let lenient = Sources { needs_no_secrets: true, ..strict.clone() };
+    let missing = ["endpoint[0].secrets[0].env", "endpoint[0].secrets[1].file", "handler[0].d.env"];
+    assert_eq!(keys(&load(&strict).unwrap_err()), missing);
+    let config = load(&lenient).unwrap().config;
+    let [one, other] = &config.endpoints[0].secrets[..] else { panic!("{config:?}") };
+    assert_ne!(one.secret.expose(), other.secret.expose());
+}
+
+#[test]
+fn a_secret_of_a_letter_is_not_blotted_out_of_every_word() {
+    let loaded = load_text("[[endpoint]]\nname = \"a\"\npath = \"/a\"\nsecrets = [\"x\"]", &[]).unwrap();
+    assert!(loaded.warnings[0].message.ends_with("expected a secret of at least 16 bytes that nobody can guess"));
+}
+
 #[test]
 fn secrets_are_shown_nowhere() {
     let loaded = load_file(Path::new("tests/fixtures/config/valid/everything.toml")).unwrap();
@@ -277,6 +320,11 @@ fn what_waits_for_a_restart_is_named_and_stays_as_it_runs() {
     assert_eq!(running.waiting_for_restart(&new), ["server.max_body", "admin.token"]);
     let after = running.reloaded(&new);
     assert_eq!(after.waiting_for_restart(&new), ["server.max_body", "admin.token"], "a second reload says so again");
+
+    let asking = format!("{SMALLEST}\n[asc]\nkey_id = \"2X9R4HXF34\"\nprivate_key = {{ env = \"OTHER_SECRET\" }}\n[outgoing]\n");
+    let [before, after] = ["", "ca_file = \"/a.pem\""].map(|line| load_text(&format!("{asking}{line}"), &[]).unwrap().config);
+    assert_eq!(before.waiting_for_restart(&after), ["outgoing.ca_file"]);
+    assert_eq!(before.reloaded(&after).waiting_for_restart(&after), ["outgoing.ca_file"]);
 }
 
 #[test]
@@ -330,7 +378,7 @@ fn check_listen(text: &str, variable: Option<&str>, expected: &str) {
     let file = folder.path().join("config.toml");
     std::fs::write(&file, text).unwrap();
     let variable = variable.map(|value| ("ASC_WEBHOOKS__SERVER__LISTEN".to_owned(), value.to_owned()));
-    let sources = Sources { file: Some(file), environment: variable.into_iter().collect(), flags: Vec::new() };
+    let sources = Sources { file: Some(file), environment: variable.into_iter().collect(), ..Sources::default() };
     assert_eq!(listen(&sources), Some(expected.parse().unwrap()), "{text}");
 }
 

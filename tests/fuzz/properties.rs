@@ -2,7 +2,6 @@
 //! `faults/strangers.rs` share it.
 
 use std::{
-    collections::BTreeMap,
     fs,
     net::{IpAddr, Ipv4Addr},
     path::Path,
@@ -48,7 +47,7 @@ pub(crate) fn event(body: &[u8]) {
 /// The configuration file: it is settled, or everything that is wrong with it is said, without a panic.
 pub(crate) fn config(text: &[u8], file: &Path) {
     fs::write(file, text).expect("a file can be written");
-    let sources = Sources { file: Some(file.to_owned()), environment: BTreeMap::new(), flags: Vec::new() };
+    let sources = Sources { file: Some(file.to_owned()), ..Sources::default() };
     if let Err(problems) = config::load(&sources) {
         assert!(!problems.to_string().is_empty(), "a refusal says why");
     }

@@ -57,7 +57,7 @@ fn loaded(api: &str, key: &ApiKey) -> Loaded {
     );
     fs::write(&file, text).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-    config::load(&Sources { file: Some(file), environment: [].into(), flags: Vec::new() }).unwrap()
+    config::load(&Sources { file: Some(file), ..Sources::default() }).unwrap()
 }
 
 fn side(loaded: &Loaded) -> AppleSide {

@@ -39,7 +39,11 @@ pub(super) enum Command {
 }
 
 pub(super) async fn run(setup: &Setup<'_>, command: &Command) -> Outcome {
-    let (loaded, store) = setup.open()?;
+    // What was kept unread is routed by the handlers themselves, which may want their secrets.
+    let (loaded, store) = match command {
+        Command::Reparse(_) => setup.open()?,
+        _ => setup.open_without_secrets()?,
+    };
     match command {
         Command::List(arguments) => list::run(&loaded.config, &store, arguments).await,
         Command::Show(arguments) => show::run(&store, arguments).await,

@@ -14,7 +14,7 @@ pub(super) enum Command {
 }
 
 pub(super) async fn run(setup: &Setup<'_>, command: &Command) -> Outcome {
-    let (loaded, store) = setup.open()?;
+    let (loaded, store) = setup.open_without_secrets()?;
     match command {
         Command::List(arguments) => list::run(&loaded.config, &store, arguments).await,
         Command::Pause(arguments) => pause::pause(&loaded.config, &store, arguments).await,

@@ -26,7 +26,10 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 pub(super) fn locate(path: &Path, create: bool) -> Result<PathBuf, StoreError> {
     let said = path.display();
     if !create && !path.exists() {
-        return Err(StoreError::Unavailable("there is no store yet: `asc-webhooks serve` makes it".into()));
+        let from_here = std::path::absolute(path).ok().filter(|_| path.is_relative());
+        let from_here = from_here.map(|path| format!("; from the working directory here, it is `{}`", path.display()));
+        let from_here = from_here.unwrap_or_default();
+        return Err(StoreError::Unavailable(format!("there is no store yet: `asc-webhooks serve` makes it{from_here}")));
     }
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
     if create && let Some(directory) = directory {

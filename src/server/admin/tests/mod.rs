@@ -100,7 +100,7 @@ pub(super) fn config(text: &str) -> config::Config {
     let file = folder.path().join("config.toml");
     std::fs::write(&file, text).unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
-    config::load(&Sources { file: Some(file), environment: [].into(), flags: Vec::new() }).unwrap().config
+    config::load(&Sources { file: Some(file), ..Sources::default() }).unwrap().config
 }
 
 fn desk(store: Arc<dyn Store>, clock: Arc<dyn Clock>, live: Live, config: &config::Config) -> Desk {
