@@ -139,26 +139,21 @@ impl Setup<'_> {
         Ok((loaded, client))
     }
 
-    /// Loads the configuration for those who only look into the store or change what is in it: at two in the morning, in a shell that
-    /// has not been given the server's secrets.
-    fn load_without_secrets(&self) -> Result<Loaded, Problems> {
-        config::load(&Sources { needs_no_secrets: true, ..self.sources(Vec::new()) })
-    }
-
     /// Loads the configuration, and opens its store beside a server that may be running.
     fn open(&self) -> Result<(Loaded, Sqlite), Failure> {
-        self.open_with(self.load()?)
+        with_store(self.load()?)
     }
 
-    /// The same without the secrets.
+    /// The same without secrets, for those who only look into the store or change what is in it: at two in the morning, in a shell that
+    /// has not been given what the server has.
     fn open_without_secrets(&self) -> Result<(Loaded, Sqlite), Failure> {
-        self.open_with(self.load_without_secrets()?)
+        with_store(config::load(&Sources { needs_no_secrets: true, ..self.sources(Vec::new()) })?)
     }
+}
 
-    fn open_with(&self, loaded: Loaded) -> Result<(Loaded, Sqlite), Failure> {
-        let store = open(&loaded.config).map_err(Failure::unreachable)?;
-        Ok((loaded, store))
-    }
+fn with_store(loaded: Loaded) -> Result<(Loaded, Sqlite), Failure> {
+    let store = open(&loaded.config).map_err(Failure::unreachable)?;
+    Ok((loaded, store))
 }
 
 fn open(config: &Config) -> Result<Sqlite, StoreError> {

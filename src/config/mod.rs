@@ -128,8 +128,8 @@ impl Config {
     #[must_use]
     pub fn reloaded(&self, new: &Self) -> Self {
         let (server, store, asc) = (self.server.clone(), self.store.clone(), self.asc.clone());
-        let (admin, outgoing, telemetry) = (self.admin.clone(), self.outgoing.clone(), self.telemetry.clone());
-        Self { server, store, asc, admin, outgoing, telemetry, ..new.clone() }
+        let (admin, telemetry, outgoing) = (self.admin.clone(), self.telemetry.clone(), self.outgoing.clone());
+        Self { server, store, asc, admin, telemetry, outgoing, ..new.clone() }
     }
 }
 
