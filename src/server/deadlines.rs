@@ -2,7 +2,8 @@
 //!
 //! Three waits are bounded: for the head of a request once its first byte has come (on a new connection at once: there is nothing to
 //! wait for), for the next request on a connection that had one, and for the peer to take what is written to it. The body's
-//! deadline belongs to [`receive`](super::receive), which can still answer.
+//! deadline belongs to [`receive`](super::receive), which can still answer. A request ends with its answer's body: while a stream goes on
+//! we are not waiting for the next request, and while the peer still takes in the last of an answer we are waiting for that.
 //!
 //! hyper has a deadline for heads too, but only one, and it runs between requests as well: five seconds of silence would close
 //! every connection that a proxy keeps for later, often just when it sends the next request on it.
@@ -18,6 +19,8 @@ use std::{
     time::Duration,
 };
 
+use axum::body::{Body, Bytes};
+use hyper::body::{Frame, SizeHint};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -56,7 +59,12 @@ impl Phase {
         self.0.store(after_one_more | Self::US, Ordering::Relaxed);
     }
 
-    pub(super) fn request_ended(&self) {
+    /// What answers the request that began last: with its body, the request ends.
+    pub(super) fn answered_by(&self, body: Body) -> Answer {
+        Answer { body, phase: self.clone() }
+    }
+
+    fn request_ended(&self) {
         self.becomes(Self::NEXT);
     }
 
@@ -77,6 +85,37 @@ impl Phase {
     /// The wait itself, different from every other.
     fn wait(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The body of an answer. The request has ended when this is dropped, which hyper does at the end of the body, before it begins another
+/// request.
+#[derive(Debug)]
+pub(super) struct Answer {
+    body: Body,
+    phase: Phase,
+}
+
+impl hyper::body::Body for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.phase.request_ended();
     }
 }
 
@@ -118,12 +157,13 @@ impl Timed {
         (self.stream, self.ended)
     }
 
-    /// The deadline of the wait that is going on; none while it is we who are waited for.
+    /// The deadline of the wait for bytes that is going on; none while they are not what is waited for.
     fn read_deadline(&mut self) -> Option<Instant> {
         let wait = self.phase.wait();
         let patience = match self.phase.sort() {
             Phase::FIRST | Phase::HEAD => self.patience.head,
-            Phase::NEXT => self.patience.idle,
+            // While the peer is slow to take in the last answer, the deadline for that counts; nobody is idle yet.
+            Phase::NEXT if self.writing.is_none() => self.patience.idle,
             _ => {
                 self.reading = None;
                 return None;
@@ -218,6 +258,13 @@ impl AsyncWrite for Timed {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // After an answer hyper does not read anew if it has found before that nothing was there: so the wait begins here.
+        let begun = self.reading;
+        if let Some(deadline) = self.read_deadline()
+            && self.reading != begun
+        {
+            let _ = self.poll_deadline(cx, deadline);
+        }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

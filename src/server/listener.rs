@@ -3,7 +3,7 @@
 //! | bound | what happens there |
 //! |---|---|
 //! | the head takes longer than `head_timeout` | 408, closed; a connection that never sends a byte as well |
-//! | nothing comes for `idle_timeout` after an answer | closed |
+//! | nothing comes for `idle_timeout` after the end of an answer | closed |
 //! | an answer is not taken in for `write_timeout` | closed |
 //! | the head has more than 32 KiB, or more than 100 headers | 431, closed |
 //! | what comes is no request of HTTP/1.1, or can be read in more than one way | 400, closed |
@@ -49,7 +49,7 @@ use tower::Service as _;
 
 use super::{
     Receiver,
-    deadlines::{Ended, Patience, Phase, Timed},
+    deadlines::{Answer, Ended, Patience, Phase, Timed},
     error::Refused,
 };
 use crate::{config, shutdown::Shutdown, telemetry::metrics};
@@ -82,7 +82,7 @@ pub struct Limits {
     pub name: &'static str,
     /// How long the head of a request may take to arrive.
     pub head_timeout: Duration,
-    /// How long a connection may be open with nothing going on.
+    /// How long a connection may be open with nothing going on; an answer that is a stream is something, until it ends.
     pub idle_timeout: Duration,
     /// How long a peer may take to take in what is written to it.
     pub write_timeout: Duration,
@@ -300,18 +300,17 @@ impl Connection {
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>, phase: &Phase) -> Result<Response, Infallible> {
+    async fn answer(&self, request: Request<Incoming>, phase: &Phase) -> Result<Response<Answer>, Infallible> {
         phase.request_began();
         let response = if is_plain(&request) {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(self.peer));
-            self.router.clone().call(request).await
+            self.router.clone().call(request).await?
         } else {
             self.tell(&Refused::Ambiguous);
-            Ok(Refused::Ambiguous.into_response())
+            Refused::Ambiguous.into_response()
         };
-        phase.request_ended();
-        response
+        Ok(response.map(|body| phase.answered_by(body)))
     }
 }
 

@@ -20,6 +20,7 @@ mod registration;
 mod sandbox;
 mod stopping;
 mod store;
+mod streaming;
 mod support;
 mod tidy;
 mod unsigned;

@@ -44,6 +44,11 @@ impl Peer {
         String::from_utf8(heard).unwrap()
     }
 
+    /// Hears so many bytes.
+    pub(crate) async fn hear(&mut self, length: usize) {
+        within(self.0.read_exact(&mut vec![0; length])).await.unwrap();
+    }
+
     /// Hears until the other side closes the connection.
     pub(crate) async fn hear_all(&mut self) -> String {
         let mut heard = Vec::new();
