@@ -128,9 +128,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// How many receipts were received in each hour of UTC since `since`, oldest first. Hours without any are left out.
     async fn hours(&self, since: Timestamp) -> Result<Vec<Hour>, StoreError>;
 
-    /// The attempts that began at or after `since`, each with its handler, those of the newest receipts first. Only the `limit` of the
-    /// newest receipts are looked at: as many as that are perhaps not all.
-    async fn attempts(&self, since: Timestamp, limit: usize) -> Result<Vec<(String, Attempt)>, StoreError>;
+    /// Up to `limit` attempts, each with its handler: those of the newest receipts first, and of one dispatch the last first. So what was
+    /// tried last is not always among the first: an old receipt may be tried again.
+    async fn attempts(&self, limit: usize) -> Result<Vec<(String, Attempt)>, StoreError>;
 
     /// Removes up to `limit` receipts that were received before `before` and owe nothing any more, with their dispatches (dead ones are
     /// counted), attempts, details and files, and up to `limit` notes that were last kept before it. Identities stay, so an old notification that is sent

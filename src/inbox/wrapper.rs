@@ -255,8 +255,8 @@ impl<W: Wrapper> Store for W {
         self.inner().hours(since).await
     }
 
-    async fn attempts(&self, since: Timestamp, limit: usize) -> Result<Vec<(String, Attempt)>, StoreError> {
-        self.inner().attempts(since, limit).await
+    async fn attempts(&self, limit: usize) -> Result<Vec<(String, Attempt)>, StoreError> {
+        self.inner().attempts(limit).await
     }
 
     async fn note_listed(&self, endpoint: &str, entries: Vec<Entry>, now: Timestamp) -> Result<(), StoreError> {

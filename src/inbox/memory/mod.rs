@@ -193,12 +193,12 @@ impl Store for Memory {
         Ok(self.state()?.stats())
     }
 
-    async fn attempts(&self, since: Timestamp, limit: usize) -> Result<Vec<(String, Attempt)>, StoreError> {
+    async fn attempts(&self, limit: usize) -> Result<Vec<(String, Attempt)>, StoreError> {
         let state = self.state()?;
         let newest_first = state.dispatches.values().rev();
         let attempts =
             newest_first.flat_map(|owing| owing.history.iter().rev().map(|attempt| (owing.handler.to_string(), attempt.clone())));
-        Ok(attempts.take(limit).filter(|(_, attempt)| attempt.started_at >= since).collect())
+        Ok(attempts.take(limit).collect())
     }
 
     async fn hours(&self, since: Timestamp) -> Result<Vec<Hour>, StoreError> {

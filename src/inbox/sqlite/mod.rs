@@ -304,8 +304,8 @@ impl Store for Sqlite {
         self.readers.read(move |connection| hours::hours(connection, since)).await
     }
 
-    async fn attempts(&self, since: Timestamp, limit: usize) -> Result<Vec<(String, Attempt)>, StoreError> {
-        self.readers.read(move |connection| reading::attempts(connection, since, limit)).await
+    async fn attempts(&self, limit: usize) -> Result<Vec<(String, Attempt)>, StoreError> {
+        self.readers.read(move |connection| reading::attempts(connection, limit)).await
     }
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {

@@ -160,15 +160,14 @@ fn history_of(connection: &Connection, dispatch: DispatchId) -> rusqlite::Result
 }
 
 /// See [`super::super::Store::attempts`].
-pub(super) fn attempts(connection: &Connection, since: Timestamp, limit: usize) -> rusqlite::Result<Vec<(String, Attempt)>> {
+pub(super) fn attempts(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<(String, Attempt)>> {
     connection
         .prepare_cached(
             "SELECT a.number, a.started_at, a.took, a.result, a.error, n.name \
-             FROM (SELECT * FROM attempt ORDER BY dispatch DESC, token DESC LIMIT ?2) a \
-             JOIN dispatch d ON d.id = a.dispatch JOIN name n ON n.id = d.handler \
-             WHERE a.started_at >= ?1 ORDER BY a.dispatch DESC, a.token DESC",
+             FROM (SELECT * FROM attempt ORDER BY dispatch DESC, token DESC LIMIT ?1) a \
+             JOIN dispatch d ON d.id = a.dispatch JOIN name n ON n.id = d.handler ORDER BY a.dispatch DESC, a.token DESC",
         )?
-        .query_map(params![column::micros(since), count(limit)], |row| Ok((row.get(5)?, attempt(row)?)))?
+        .query_map([count(limit)], |row| Ok((row.get(5)?, attempt(row)?)))?
         .collect()
 }
 

@@ -26,23 +26,43 @@ pub(super) struct Recent {
     /// The longest took this.
     #[serde(serialize_with = "as_milliseconds", rename = "longest_ms")]
     pub(super) longest: Option<Duration>,
-    /// Whether there may have been more: only so many of the newest are looked at.
+    /// Whether there may have been more: only so many are looked at, those for the newest receipts. What was tried for an older one in
+    /// the last hour, because somebody asked for it again, is then not in these figures.
     pub(super) is_cut: bool,
 }
 
-impl Recent {
-    /// What the attempts of the last hour came to, by handler. Whoever made none is not in it.
-    pub(super) async fn by_handler(store: &dyn Store, now: Timestamp) -> Result<BTreeMap<String, Self>, StoreError> {
+/// The attempts of the last hour, of all handlers.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct LastHour {
+    handlers: BTreeMap<String, Recent>,
+    is_cut: bool,
+}
+
+impl LastHour {
+    /// Looks at what the store has of it.
+    pub(super) async fn of(store: &dyn Store, now: Timestamp) -> Result<Self, StoreError> {
         let since = now.checked_sub(SPAN).unwrap_or(Timestamp::MIN);
-        let attempts = store.attempts(since, MOST).await?;
-        let is_cut = attempts.len() >= MOST;
-        let mut handlers = BTreeMap::<String, Vec<Attempt>>::new();
-        for (handler, attempt) in attempts {
-            handlers.entry(handler).or_default().push(attempt);
-        }
-        Ok(handlers.into_iter().map(|(handler, attempts)| (handler, Self { is_cut, ..Self::of(&attempts) })).collect())
+        // One more than is looked at tells that there are more.
+        Ok(Self::among(store.attempts(MOST + 1).await?, since))
     }
 
+    /// What a handler's attempts came to.
+    pub(super) fn tried_by(&self, handler: &str) -> Recent {
+        let tried = self.handlers.get(handler).cloned().unwrap_or_default();
+        Recent { is_cut: self.is_cut, ..tried }
+    }
+
+    fn among(attempts: Vec<(String, Attempt)>, since: Timestamp) -> Self {
+        let is_cut = attempts.len() > MOST;
+        let mut handlers = BTreeMap::<String, Vec<Attempt>>::new();
+        for (handler, attempt) in attempts.into_iter().filter(|(_, attempt)| attempt.started_at >= since) {
+            handlers.entry(handler).or_default().push(attempt);
+        }
+        Self { handlers: handlers.into_iter().map(|(handler, attempts)| (handler, Recent::of(&attempts))).collect(), is_cut }
+    }
+}
+
+impl Recent {
     fn of(attempts: &[Attempt]) -> Self {
         // Somebody's decision took no time and tried nothing.
         let tried = || attempts.iter().filter(|attempt| attempt.result != AttemptResult::Skipped);
@@ -69,6 +89,24 @@ fn as_milliseconds<S: serde::Serializer>(duration: &Option<Duration>, serializer
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn attempt(started_at: i64, result: AttemptResult) -> Attempt {
+        Attempt { number: 1, started_at: Timestamp::from_second(started_at).unwrap(), took: Duration::ZERO, result, error: None }
+    }
+
+    #[test]
+    fn what_may_have_been_left_out_is_said() {
+        let since = Timestamp::from_second(100).unwrap();
+        let mut attempts = vec![("log".to_owned(), attempt(99, AttemptResult::Ok)); MOST - 2];
+        attempts.extend([100, 101].map(|second| ("chat".to_owned(), attempt(second, AttemptResult::Failed))));
+        let all = LastHour::among(attempts.clone(), since);
+        let figures = |hour: &LastHour, handler| (hour.tried_by(handler).failed, hour.tried_by(handler).is_cut);
+        assert_eq!([figures(&all, "chat"), figures(&all, "log")], [(2, false), (0, false)]);
+        // What was tried long ago counts too: behind it there may be what was tried a moment ago.
+        attempts.push(("log".to_owned(), attempt(1, AttemptResult::Ok)));
+        let cut = LastHour::among(attempts, since);
+        assert_eq!([figures(&cut, "chat"), figures(&cut, "log")], [(2, true), (0, true)]);
+    }
 
     #[track_caller]
     fn check(tried: &[(u64, AttemptResult)], attempts: u64, failed: u64, median: Option<u64>, longest: Option<u64>) {

@@ -437,16 +437,23 @@ async fn attempts_are_told_with_their_handlers_newest_receipt_first(store: Arc<d
             assert!(finish(&*store, claimed.lease, verdict.clone()).await);
         }
     }
-    let told = async |since, limit| {
-        let attempts = store.attempts(at(since), limit).await.unwrap();
+    let told = async |limit| {
+        let attempts = store.attempts(limit).await.unwrap();
         attempts.into_iter().map(|(handler, attempt)| (handler, attempt.number, attempt.result)).collect::<Vec<_>>()
     };
     let of_one = [("chat", 2, AttemptResult::Rejected), ("chat", 1, AttemptResult::Failed), ("log", 1, AttemptResult::Ok)];
     let expected: Vec<_> =
         of_one.iter().chain(&of_one).map(|&(handler, number, result)| (handler.to_owned(), number, result)).collect();
-    assert_eq!(told(2_000, 100).await, expected);
-    assert_eq!(told(2_000, 4).await, expected[..4]);
-    assert_eq!(told(2_001, 100).await, []);
+    assert_eq!(told(100).await, expected);
+    assert_eq!(told(4).await, expected[..4], "however long ago");
+    assert_eq!(told(0).await, []);
+
+    let again = Replay::Receipt { id: ReceiptId(1), handlers: owing(&[("log", false)]) };
+    assert_eq!(store.replay(&again, at(5_000)).await.unwrap(), 1);
+    let claimed = claim(&*store, "log", 1, 5_000).await.remove(0);
+    assert!(finish(&*store, claimed.lease, dead()).await);
+    assert_eq!(told(3).await, expected[..3], "what was tried last was tried for the older one");
+    assert_eq!(told(100).await[5..], [("log".to_owned(), 1, AttemptResult::Rejected), expected[5].clone()]);
 }
 
 async fn receipts_are_counted_by_the_hour(store: Arc<dyn Store>) {

@@ -17,7 +17,13 @@ use crate::{
         DispatchState, StoreError,
         query::{HandlerStats, PageRequest, ReceiptFilter, Stats},
     },
-    server::admin::{Desk, ask::fields_of, audit::Author, deed, recent::Recent},
+    server::admin::{
+        Desk,
+        ask::fields_of,
+        audit::Author,
+        deed,
+        recent::{LastHour, Recent},
+    },
 };
 
 /// How many dead dispatches of a handler are shown with what went wrong.
@@ -50,29 +56,31 @@ struct Pause {
 #[derive(Debug, Serialize)]
 struct Failing {
     tally: Tally,
-    last_hour: Option<LastHour>,
+    last_hour: Option<Tried>,
     errors: Vec<Gone>,
 }
 
 /// What was tried in the last hour, in words.
 #[derive(Debug, Serialize)]
-struct LastHour {
+struct Tried {
     attempts: String,
     failed: String,
     has_failed: bool,
     median: String,
     longest: String,
+    is_cut: bool,
 }
 
-impl LastHour {
+impl Tried {
     fn of(recent: &Recent) -> Self {
         let in_words = |time: Option<Duration>| time.map(took).unwrap_or_default();
         Self {
-            attempts: format!("{}{}", grouped(recent.attempts), if recent.is_cut { " or more" } else { "" }),
+            attempts: grouped(recent.attempts),
             failed: grouped(recent.failed),
             has_failed: recent.failed > 0,
             median: in_words(recent.median),
             longest: in_words(recent.longest),
+            is_cut: recent.is_cut,
         }
     }
 }
@@ -118,12 +126,12 @@ impl Tally {
 
 pub(in super::super) async fn handlers(State(desk): Shared, request: Request) -> Answer {
     let stats = desk.store.stats(desk.clock.now()).await?;
-    let recent = Recent::by_handler(&*desk.store, desk.clock.now()).await?;
+    let last_hour = LastHour::of(&*desk.store, desk.clock.now()).await?;
     let mut views = Vec::new();
     for tally in Tally::all(&desk, &stats) {
         let errors = if tally.dead_count > 0 { last_words(&desk, &tally.name).await? } else { Vec::new() };
-        let last_hour = recent.get(&tally.name).map(LastHour::of);
-        views.push(Failing { tally, last_hour, errors });
+        let tried = Some(last_hour.tried_by(&tally.name)).filter(|recent| recent.attempts > 0);
+        views.push(Failing { last_hour: tried.as_ref().map(Tried::of), tally, errors });
     }
     render("handlers.html", json!({ "frame": Frame::of("handlers", &request), "handlers": views }))
 }
