@@ -79,6 +79,14 @@ impl Ledger<'_> {
     }
 }
 
+/// The lowest number that a receipt of this hour or a later one can have; none if there is no such hour.
+pub(super) fn first_since(connection: &Connection, since: Timestamp) -> Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT first FROM hour WHERE at >= ? ORDER BY first LIMIT 1")?
+        .query_row([hour_of(since)], |row| row.get(0))
+        .optional()
+}
+
 /// See [`super::super::Store::hours`].
 pub(super) fn hours(connection: &Connection, since: Timestamp) -> Result<Vec<Hour>> {
     let mut hours = std::collections::BTreeMap::<i64, u64>::new();

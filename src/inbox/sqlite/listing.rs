@@ -5,6 +5,7 @@
 //! What the counts know to be nowhere is not looked for at all. A text or an app could be anywhere; a page looks for it only so far back, and
 //! says where to go on.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Result, ToSql, params_from_iter};
 
 use super::{
@@ -26,14 +27,14 @@ pub(super) fn receipts(connection: &Connection, filter: &ReceiptFilter, page: Pa
     let Some(conditions) = Conditions::of(connection, filter, page.before)? else {
         return Ok(Page { items: Vec::new(), next: None });
     };
-    let Conditions { sql, mut values, looked_to } = conditions;
+    let Conditions { sql, mut values, goes_on } = conditions;
     values.push(Box::new(count(limit.saturating_add(1))));
     let query = format!("SELECT id FROM receipt r WHERE {} ORDER BY id DESC LIMIT ?", sql.join(" AND "));
     let mut ids: Vec<i64> =
         connection.prepare_cached(&query)?.query_map(params_from_iter(values), |row| row.get(0))?.collect::<Result<_>>()?;
     let more = ids.len() > limit;
     ids.truncate(limit);
-    let next = if more { ids.last().copied() } else { looked_to.filter(|&number| number > 1) }.map(ReceiptId);
+    let next = if more { ids.last().copied() } else { goes_on }.map(ReceiptId);
     let items = ids.into_iter().map(|id| listed(connection, id)).collect::<Result<_>>()?;
     Ok(Page { items, next })
 }
@@ -50,14 +51,14 @@ fn listed(connection: &Connection, id: i64) -> Result<Listed> {
 struct Conditions {
     sql: Vec<&'static str>,
     values: Vec<Box<dyn ToSql>>,
-    /// The number down to which receipts are looked into; none if they need not be.
-    looked_to: Option<i64>,
+    /// The number down to which receipts are looked into, if there may be some below it that meet the conditions.
+    goes_on: Option<i64>,
 }
 
 impl Conditions {
     /// The conditions of a filter; none if the store has never heard one of its words, so that nothing can meet it.
     fn of(connection: &Connection, filter: &ReceiptFilter, before: Option<ReceiptId>) -> Result<Option<Self>> {
-        let mut conditions = Self { sql: Vec::new(), values: Vec::new(), looked_to: None };
+        let mut conditions = Self { sql: Vec::new(), values: Vec::new(), goes_on: None };
         conditions.add("r.id < ?", before.map_or(i64::MAX, |before| before.0));
         if let Some(endpoint) = &filter.endpoint {
             let Some(endpoint) = number_of(connection, endpoint)? else { return Ok(None) };
@@ -87,7 +88,7 @@ impl Conditions {
             conditions.add(hours::UNTIL, hour_of(until));
         }
         if filter.looks_into_receipts() {
-            conditions.look_into(connection, before)?;
+            conditions.look_into(connection, before, filter.since)?;
         }
         if let Some(app) = &filter.app {
             conditions.app(app);
@@ -116,12 +117,17 @@ impl Conditions {
     }
 
     /// Limits the walk: what follows looks into every receipt.
-    fn look_into(&mut self, connection: &Connection, before: Option<ReceiptId>) -> Result<()> {
-        let newest: i64 = connection.query_row("SELECT coalesce(max(id), 0) FROM receipt", [], |row| row.get(0))?;
+    fn look_into(&mut self, connection: &Connection, before: Option<ReceiptId>, since: Option<Timestamp>) -> Result<()> {
+        let number = |sql| connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, Option<i64>>(0));
+        // Not below the first of all: where receipts have been removed, there is a gap of millions that nobody need page through.
+        let (Some(newest), Some(oldest)) = (number("SELECT max(id) FROM receipt")?, number("SELECT min(id) FROM receipt")?) else {
+            return Ok(());
+        };
+        let begins = since.map_or(Ok(Some(oldest)), |since| hours::first_since(connection, since))?;
         let begin = before.map_or(i64::MAX, |before| before.0).min(newest.saturating_add(1));
         let looked_to = begin.saturating_sub(LOOKED_INTO);
         self.add("r.id >= ?", looked_to);
-        self.looked_to = Some(looked_to);
+        self.goes_on = begins.map(|begins| begins.max(oldest)).filter(|&first| first < looked_to).map(|_| looked_to);
         Ok(())
     }
 

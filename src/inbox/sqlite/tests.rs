@@ -175,14 +175,8 @@ fn the_sabotaged_store_says_what_it_is() {
     assert_eq!((synchronous(&options), synchronous(&options.clone().synchronous_normal())), (2, 1));
 }
 
-/// Receipts without a number between them stand for many that do not have the text.
-#[tokio::test]
-async fn a_text_is_looked_for_a_part_at_a_time_until_it_is_found() {
-    let Fresh { store, _home } = fresh();
-    store.accept(arrival(7, 0)).await.unwrap();
-    rusqlite::Connection::open(&store.path).unwrap().execute("INSERT INTO hour (first, at) VALUES (30001, 0)", []).unwrap();
-    store.accept(arrival(8, 0)).await.unwrap();
-    let filter = ReceiptFilter { text: Some("7".to_owned()), ..ReceiptFilter::default() };
+/// The numbers on each page of a search, and where it says to go on.
+async fn looked_through(store: &Sqlite, filter: ReceiptFilter) -> Vec<(Vec<i64>, Option<i64>)> {
     let mut page = PageRequest { before: None, limit: 10 };
     let mut looked = Vec::new();
     loop {
@@ -190,10 +184,32 @@ async fn a_text_is_looked_for_a_part_at_a_time_until_it_is_found() {
         looked.push((items.iter().map(|listed| listed.receipt.id.0).collect::<Vec<_>>(), next.map(|next| next.0)));
         page.before = next;
         if next.is_none() {
-            break;
+            return looked;
         }
     }
-    assert_eq!(looked, [(vec![], Some(20_002)), (vec![], Some(10_002)), (vec![], Some(2)), (vec![1], None)]);
+}
+
+/// Receipts without a number between them stand for many that do not have the text, and for many that have been removed.
+#[tokio::test]
+async fn a_text_is_looked_for_a_part_at_a_time_until_no_receipt_is_left() {
+    let Fresh { store, _home } = fresh();
+    let seven = |since| ReceiptFilter { text: Some("7".to_owned()), since, ..ReceiptFilter::default() };
+    assert_eq!(looked_through(&store, seven(None)).await, [(vec![], None)]);
+    store.accept(arrival(7, 0)).await.unwrap();
+    rusqlite::Connection::open(&store.path).unwrap().execute("INSERT INTO hour (first, at) VALUES (30001, 0)", []).unwrap();
+    let later = now() + Duration::from_hours(5);
+    store.accept(Arrival { received_at: later, due_at: later, ..arrival(8, 0) }).await.unwrap();
+
+    let found = [(vec![], Some(20_002)), (vec![], Some(10_002)), (vec![], Some(2)), (vec![1], None)];
+    assert_eq!(looked_through(&store, seven(None)).await, found);
+    assert_eq!(looked_through(&store, seven(Some(now()))).await, found);
+    assert_eq!(looked_through(&store, seven(Some(later))).await, [(vec![], None)], "of that hour only the newest is");
+    assert_eq!(looked_through(&store, seven(Some(later + Duration::from_hours(1)))).await, [(vec![], None)]);
+
+    let claimed = store.claim(one("log")).await.unwrap().remove(0);
+    assert!(store.finish(done(&claimed)).await.unwrap());
+    assert_eq!(store.purge(later, 9).await.unwrap().receipts, 1);
+    assert_eq!(looked_through(&store, seven(None)).await, [(vec![], None)], "the rest is removed");
 }
 
 /// A million receipts must not be walked for the words of one message.
