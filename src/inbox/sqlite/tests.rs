@@ -94,7 +94,14 @@ async fn a_task_that_panics_breaks_the_store_for_good() {
     let Fresh { store, _home } = fresh();
     let error = store.writer.write(|_| -> rusqlite::Result<()> { panic!("on purpose") }).await.unwrap_err();
     assert!(error.is_fatal(), "{error}");
+    assert!(store.stats(now()).await.unwrap_err().is_fatal());
     assert!(store.accept(arrival(1, 0)).await.unwrap_err().is_fatal());
+    assert!(store.close().await.unwrap_err().is_fatal());
+
+    let Fresh { store, _home } = fresh();
+    // Nobody hears of this one before the store is closed.
+    drop(store.writer.write(|_| -> rusqlite::Result<()> { panic!("on purpose") }));
+    assert!(store.close().await.unwrap_err().is_fatal());
 }
 
 #[tokio::test]

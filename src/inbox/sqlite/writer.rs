@@ -110,10 +110,11 @@ impl Writer {
     pub(super) fn close(&self) -> Result<(), StoreError> {
         drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread
-            && thread.join().is_ok()
-        {
-            let _ = self.fate.set(StoreError::Unavailable("it has been closed".into()));
+        if let Some(thread) = thread {
+            match thread.join() {
+                Ok(()) => drop(self.fate.set(StoreError::Unavailable("it has been closed".into()))),
+                Err(_) => drop(self.why_gone()),
+            }
         }
         self.fate.get().filter(|fate| fate.is_fatal()).map_or(Ok(()), |fate| Err(fate.clone()))
     }
@@ -128,8 +129,9 @@ impl Writer {
         }
     }
 
+    /// A thread that gave no reason has panicked: what it held is lost, and nobody is to go on with the rest.
     fn why_gone(&self) -> StoreError {
-        self.fate.get().cloned().unwrap_or_else(|| StoreError::Broken("the writing thread ended without a reason".into()))
+        self.fate.get_or_init(|| fault::broken("the writing thread panicked".into())).clone()
     }
 }
 
