@@ -33,6 +33,13 @@ const KEPT: usize = 2;
 /// How many dispatches are few enough to look them up one by one, rather than to meet them on a walk.
 pub(super) const FEW: u64 = 20_000;
 
+/// The oldest dispatch of a handler that waits, and the oldest that is claimed: by their indexes, which hold nothing else, however much
+/// is done already.
+const OPEN: [&str; 2] = [
+    "SELECT min(id) FROM dispatch INDEXED BY dispatch_waiting WHERE state = 0 AND handler = ?1",
+    "SELECT min(id) FROM dispatch INDEXED BY dispatch_claimed WHERE state = 1 AND handler = ?1",
+];
+
 /// The receipt of a subject that is next before another, by the index of subjects.
 pub(super) const ENTERED: &str = "SELECT e.state IS r.previous_state, coalesce(e.time, e.received_at) \
      FROM receipt r JOIN receipt e ON e.subject_id = r.subject_id AND e.subject_type IS r.subject_type \
@@ -238,10 +245,9 @@ pub(super) fn stats(connection: &Connection, bytes: u64) -> rusqlite::Result<Sta
     }
     for (id, handler) in names_with(connection, "what <= 3 AND n > 0 UNION SELECT handler FROM paused")? {
         let [waiting, claimed, done, dead] = DispatchState::ALL.map(|state| tallied(connection, id, What::Dispatches(state)));
-        let waiting = waiting?;
-        let oldest_open = oldest_open(connection, id, waiting)?;
-        let paused = pause::of(connection, id)?;
-        stats.handlers.push(HandlerStats { handler, waiting, claimed: claimed?, done: done?, dead: dead?, oldest_open, paused });
+        let (waiting, claimed, done, dead) = (waiting?, claimed?, done?, dead?);
+        let (oldest_open, paused) = (oldest_open(connection, id)?, pause::of(connection, id)?);
+        stats.handlers.push(HandlerStats { handler, waiting, claimed, done, dead, oldest_open, paused });
     }
     Ok(stats)
 }
@@ -267,18 +273,11 @@ fn names_with(connection: &Connection, tally: &str) -> rusqlite::Result<Vec<(i64
         .collect()
 }
 
-fn oldest_open(connection: &Connection, handler: i64, waiting: u64) -> rusqlite::Result<Option<Timestamp>> {
-    // Few are found by their index. Many are met soon on a walk from the oldest on.
-    let oldest_waiting = if waiting <= FEW {
-        "SELECT min(id) FROM dispatch INDEXED BY dispatch_waiting WHERE state = 0 AND handler = ?1"
-    } else {
-        "SELECT id FROM dispatch NOT INDEXED WHERE state = 0 AND handler = ?1 ORDER BY id LIMIT 1"
-    };
-    let oldest_claimed = "SELECT min(id) FROM dispatch INDEXED BY dispatch_claimed WHERE state = 1 AND handler = ?1";
+fn oldest_open(connection: &Connection, handler: i64) -> rusqlite::Result<Option<Timestamp>> {
     let mut oldest: Option<i64> = None;
-    for sql in [oldest_waiting, oldest_claimed] {
-        let found: Option<Option<i64>> = connection.prepare_cached(sql)?.query_row([handler], |row| row.get(0)).optional()?;
-        oldest = [oldest, found.flatten()].into_iter().flatten().min();
+    for sql in OPEN {
+        let found: Option<i64> = connection.prepare_cached(sql)?.query_row([handler], |row| row.get(0))?;
+        oldest = [oldest, found].into_iter().flatten().min();
     }
     let Some(oldest) = oldest else { return Ok(None) };
     connection
