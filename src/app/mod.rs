@@ -8,6 +8,7 @@ mod assembly;
 mod details;
 mod socket;
 mod trial;
+mod unattended;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -23,6 +24,7 @@ use self::{
     details::{apps, enrichment},
     socket::Socket,
     trial::TriedByWorker,
+    unattended::Lookout,
 };
 use crate::{
     asc,
@@ -60,6 +62,7 @@ const TIDY_FIGURES: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct App {
     config: ArcSwap<Config>,
+    lookout: Arc<Lookout>,
     store: Arc<dyn Store>,
     intake: Arc<Intake>,
     receiver: Arc<Receiver>,
@@ -124,9 +127,11 @@ impl App {
         let desk = Desk::new(on, by, Arc::clone(&work), figures.clone(), refusals, live, config);
         let desk = desk.asking(apple.clone().map(|apple| apple as Arc<dyn Apple>));
         let desk = Arc::new(desk.trying(Arc::new(TriedByWorker(Arc::clone(&worker)))));
+        let lookout = Lookout::new(&store, &clock, config);
         let config = ArcSwap::from_pointee(config.clone());
         Ok(Self {
             config,
+            lookout,
             store,
             intake,
             receiver,
@@ -208,6 +213,7 @@ impl App {
             Running { part: "worker", task: self.shutdown.spawn(Arc::clone(&self.worker).run(self.shutdown.clone())) },
             Running { part: "janitor", task: self.shutdown.spawn(janitor.run(self.shutdown.clone())) },
             Running { part: "desk", task: self.shutdown.spawn(Arc::clone(&self.desk).watch(self.shutdown.clone())) },
+            Running { part: "lookout", task: self.shutdown.spawn(Arc::clone(&self.lookout).run(self.shutdown.clone())) },
             Running { part: "recorder", task: self.shutdown.spawn(figures) },
             Running { part: "keeper", task: self.shutdown.spawn(Arc::clone(&self.keeper).run(self.shutdown.clone())) },
         ];
@@ -327,6 +333,7 @@ impl App {
             apple.follow(&config);
         }
         self.desk.follow(&config);
+        self.lookout.follow(&config);
         self.config.store(Arc::new(config));
         Ok(warnings)
     }

@@ -5,6 +5,7 @@
 //! [`load`] does I/O; what handlers make of their own keys, and of `when`, is for the registry and the routes to say, together with the
 //! rest and in the same words: [`draft`] lets them.
 
+mod absent;
 mod admin;
 mod asc;
 mod draft;
@@ -24,6 +25,7 @@ mod setting;
 mod store;
 mod telemetry;
 
+pub(crate) use self::absent::Absent;
 pub use self::{
     admin::{Admin, AdminToken},
     asc::Asc,

@@ -223,10 +223,22 @@ pub struct Paused {
     pub reason: String,
 }
 
+impl Stats {
+    /// The handlers that are owed something and are not configured: nobody handles it.
+    pub fn unattended(&self, is_configured: impl Fn(&str) -> bool) -> impl Iterator<Item = &HandlerStats> {
+        self.handlers.iter().filter(move |of| of.owed() > 0 && !is_configured(&of.handler))
+    }
+}
+
 impl HandlerStats {
     /// Of a handler that was never owed anything.
     pub fn idle(handler: &str) -> Self {
         Self { handler: handler.to_owned(), waiting: 0, claimed: 0, done: 0, dead: 0, oldest_open: None, paused: None }
+    }
+
+    /// How many dispatches are not done, dead ones included: they are owed until somebody replays or skips them.
+    pub fn owed(&self) -> u64 {
+        self.waiting + self.claimed + self.dead
     }
 }
 

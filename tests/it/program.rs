@@ -145,6 +145,45 @@ fn hanging_up_loads_a_valid_configuration_and_refuses_a_broken_one() {
     serving.end(Signal::TERM);
 }
 
+/// A handler that is renamed leaves its dead dispatches behind; nothing says that they will be tried, and the log says that they are.
+#[test]
+fn nothing_is_replayed_to_a_handler_that_is_gone() {
+    let boom = |name: &str| format!("[[handler]]\nname = '{name}'\nkind = 'exec'\ncommand = ['/bin/false']\nretry = []\n");
+    let place = Place::new(&boom("boom"));
+    let run = |arguments: &[&str], code: i32| {
+        let output = place.command(PROGRAM, &[arguments, &["--config", "config.toml"]].concat()).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let dead = |code: i32| run(&["events", "replay", "--dead"], code);
+    let mut serving = place.start(PROGRAM, &["serve", "--config", "config.toml"]);
+    let address = serving.address();
+    place.check(&address, "/app", "old", 0);
+    serving.hear(&["boom", "dead"]);
+    run(&["handlers", "pause", "boom", "--reason", "it is renamed"], 0);
+
+    let config = fs::read_to_string(place.0.path().join("config.toml")).unwrap();
+    place.write("config.toml", &config.replace("'boom'", "'bang'"));
+    serving.signal(Signal::HUP);
+    let owed = ["\"WARN\"", "1 dispatch is owed to `boom`, which is not in the configuration: nobody handles it"];
+    serving.hear(&owed);
+    for arguments in [&["--dead"][..], &["--dead", "--handler", "boom"], &["1"], &["1", "--handler", "boom"]] {
+        let said = run(&[&["events", "replay"], arguments].concat(), 1);
+        assert!(said.contains("`boom` is not in the configuration, so nothing would try it again"), "{arguments:?}: {said}");
+    }
+    assert!(run(&["handlers", "resume", "boom"], 0).contains("`boom` is paused no more, but it is not in the configuration"));
+    serving.end(Signal::TERM);
+
+    let mut serving = place.start(PROGRAM, &["serve", "--config", "config.toml"]);
+    let address = serving.address();
+    serving.hear(&owed);
+    place.check(&address, "/app", "old", 0);
+    serving.hear(&["bang", "dead"]);
+    let said = dead(0);
+    assert!(said.contains("1 dispatch will be tried again") && said.contains("1 dispatch to `boom` is left as it is"), "{said}");
+    serving.end(Signal::TERM);
+}
+
 #[test]
 fn the_example_with_a_handler_of_its_own_handles_an_event() {
     let place = Place::new(

@@ -21,6 +21,7 @@ pub(super) use self::stats::account_table;
 #[cfg(test)]
 pub(super) use self::{
     list::table as list_table,
+    replay::{Left, Replayed, words as replay_words},
     show::{document, words as show_words},
     stats::words as stats_words,
     versions::{rule as versions_rule, table as versions_table},

@@ -44,7 +44,11 @@ pub(super) async fn resume(config: &Config, store: &dyn Store, arguments: &Resum
     let name = &arguments.handler;
     events::names::handler(name, config, &store.stats(SystemClock::new().now()).await?)?;
     let changed = store.resume(name).await?;
-    let said = if changed { "goes on with what is owed to it" } else { "is not paused" };
+    let said = match (changed, events::names::is_configured(name, config)) {
+        (true, true) => "goes on with what is owed to it",
+        (true, false) => "is paused no more, but it is not in the configuration: what is owed to it waits until it is",
+        (false, _) => "is not paused",
+    };
     tell(name, false, changed, said, arguments.format)
 }
 

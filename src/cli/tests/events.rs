@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{dispatch, receipt, rejected};
 use crate::{
-    cli::events::{document, list_table, show_words, stats_words, versions_rule, versions_table},
+    cli::events::{Left, Replayed, document, list_table, replay_words, show_words, stats_words, versions_rule, versions_table},
     event::EventKind,
     inbox::{
         Attempt, AttemptResult, Content, DispatchState, Receipt, ReceiptId, Source,
@@ -115,6 +115,17 @@ fn numbers_are_shown_by_endpoint_and_handler() {
     let error = "GET /v1/apps/1/webhooks: App Store Connect refused the key\u{9b}".to_owned();
     let accounts = [account("my-app", 0, None), account("other", 2, Some(account::Failure { at, error }))];
     insta::assert_snapshot!("stats_account", stats_words(&stats, &[], &accounts));
+}
+
+#[test]
+fn a_replay_says_what_is_left_as_it_is() {
+    let left = |handler: &str, dispatches| Left { handler: handler.to_owned(), dispatches };
+    let outcomes = [
+        Replayed { replayed: 0, left: Vec::new() },
+        Replayed { replayed: 1, left: vec![left("boom", 1)] },
+        Replayed { replayed: 3, left: vec![left("boom", 2), left("b\u{1b}ng", 1)] },
+    ];
+    insta::assert_snapshot!("replay", outcomes.iter().map(replay_words).collect::<Vec<_>>().join("\n\n"));
 }
 
 #[test]

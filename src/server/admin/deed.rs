@@ -7,23 +7,29 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use super::{Desk, answer::Problem, apple::Apple, audit::Author};
-use crate::inbox::{DispatchId, Owed, ReceiptId, query::Replay};
+use crate::{
+    config::Absent,
+    inbox::{DispatchId, Owed, ReceiptId, query::Replay},
+};
 
 /// The longest reason that is kept.
 const MOST_LETTERS: usize = 500;
 
-/// Has a receipt handled again: by the named handler, or by those it was owed to. Returns how many dispatches will be tried.
+/// Has a receipt handled again: by the named handler, or by those it was owed to, as far as they are configured. Returns how many
+/// dispatches will be tried.
 pub(super) async fn replay(desk: &Desk, id: ReceiptId, handler: Option<&str>, author: &Author) -> Result<u64, Problem> {
     let record = desk.store.receipt(id).await?.ok_or_else(|| no_receipt(id))?;
     let known = desk.known.load_full();
     let had: Vec<&str> = record.dispatches.iter().map(|record| record.dispatch.handler.as_str()).collect();
     let names = match handler {
-        Some(name) if had.contains(&name) || known.handler(name).is_some() => vec![name],
+        Some(name) if known.handler(name).is_some() => vec![name],
+        Some(name) if had.contains(&name) => return Err(absent(&[name])),
         Some(name) => return Err(Problem::not_found(format!("there is no handler `{name}` in the configuration"))),
         None if had.is_empty() => {
             return Err(Problem::new(StatusCode::CONFLICT, format!("receipt {id} was owed to no handler: name one")));
         }
-        None => had,
+        None if had.iter().all(|name| known.handler(name).is_none()) => return Err(absent(&had)),
+        None => had.into_iter().filter(|name| known.handler(name).is_some()).collect(),
     };
     let in_order = |name: &str| known.handler(name).is_some_and(|handler| handler.in_order);
     let handlers = names.into_iter().map(|name| Owed { handler: Arc::from(name), in_order: in_order(name) }).collect();
@@ -35,6 +41,9 @@ pub(super) async fn replay(desk: &Desk, id: ReceiptId, handler: Option<&str>, au
 /// Has every dead dispatch of a handler tried again. Returns how many.
 pub(super) async fn replay_dead(desk: &Desk, handler: &str, author: &Author) -> Result<u64, Problem> {
     known_handler(desk, handler).await?;
+    if desk.known.load().handler(handler).is_none() {
+        return Err(absent(&[handler]));
+    }
     let replay = Replay::Dead { handler: Some(handler.to_owned()) };
     let count = desk.store.replay(&replay, desk.clock.steady()).await?;
     done(desk, author, "replay_dead", format_args!("handler {handler}"), count, None);
@@ -117,6 +126,12 @@ async fn known_handler(desk: &Desk, handler: &str) -> Result<(), Problem> {
         return Err(Problem::not_found(format!("there is no handler `{handler}`")));
     }
     Ok(())
+}
+
+/// That none of these handlers is there to try anything: it would wait, and no longer stand among what is dead.
+fn absent(names: &[&str]) -> Problem {
+    let absent = Absent::of(names.iter().copied());
+    Problem::new(StatusCode::CONFLICT, format!("{absent}; {}", absent.hint()))
 }
 
 fn said_reason(reason: &str) -> Result<&str, Problem> {

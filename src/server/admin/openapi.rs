@@ -95,7 +95,7 @@ pub(super) const CRASH_LOG: Operation =
     Operation { media: &["text/plain"], ..about("downloadCrashLog", "The log of the crash that a receipt tells of.", None, None) };
 pub(super) const REPLAY: Operation = about(
     "replayReceipt",
-    "Has a receipt handled again, by one handler or by those it was owed to.",
+    "Has a receipt handled again, by one handler or by those it was owed to; only handlers that are configured try anything.",
     Some("Replay"),
     Some("Replayed"),
 );
@@ -116,15 +116,19 @@ pub(super) const SKIP: Operation = about(
 );
 pub(super) const HANDLERS: Operation = about("listHandlers", "Shows how each handler stands.", None, Some("HandlerList"));
 pub(super) const REPLAY_DEAD: Operation =
-    about("replayDead", "Has every dead dispatch of a handler tried again.", None, Some("Replayed"));
+    about("replayDead", "Has every dead dispatch of a configured handler tried again.", None, Some("Replayed"));
 pub(super) const PAUSE: Operation = about(
     "pauseHandler",
     "Gives a handler nothing until it is resumed: what is under way ends, and what is owed to it waits.",
     Some("Pause"),
     Some("HandlerPaused"),
 );
-pub(super) const RESUME: Operation =
-    about("resumeHandler", "Lets a paused handler go on with what is owed to it.", None, Some("HandlerResumed"));
+pub(super) const RESUME: Operation = about(
+    "resumeHandler",
+    "Lets a paused handler go on with what is owed to it, if it is configured.",
+    None,
+    Some("HandlerResumed"),
+);
 pub(super) const TEST: Operation = about(
     "testHandler",
     "Has a handler that tells people send a message that says that it is a test; there is no receipt behind it.",

@@ -56,6 +56,8 @@ struct CrashLogView {
 struct DispatchView {
     #[serde(flatten)]
     standing: Standing,
+    /// Whether its handler is in the configuration.
+    is_configured: bool,
     can_replay: bool,
     can_skip: bool,
     history: Vec<AttemptView>,
@@ -179,8 +181,10 @@ impl CrashLogView {
 impl DispatchView {
     fn of(desk: &Desk, record: &DispatchRecord) -> Self {
         let standing = Standing::of(desk, &record.dispatch);
+        let is_configured = desk.known.load().handler(&record.dispatch.handler).is_some();
         Self {
-            can_replay: matches!(standing.state, "done" | "dead"),
+            is_configured,
+            can_replay: is_configured && matches!(standing.state, "done" | "dead"),
             can_skip: standing.state == "dead",
             standing,
             history: record.history.iter().rev().map(|attempt| AttemptView::of(desk, attempt)).collect(),

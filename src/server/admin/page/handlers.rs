@@ -150,7 +150,8 @@ pub(in super::super) async fn pause(State(desk): Shared, Path(name): Path<String
 
 pub(in super::super) async fn resume(State(desk): Shared, Path(name): Path<String>, request: Request) -> Answer {
     deed::resume(&desk, &name, &Author::of(&request)).await?;
-    Ok(after("/handlers", "resume", 1))
+    let is_there = desk.known.load().handler(&name).is_some();
+    Ok(after("/handlers", if is_there { "resume" } else { "unpause" }, 1))
 }
 
 pub(in super::super) async fn test(State(desk): Shared, Path(name): Path<String>, request: Request) -> Answer {

@@ -110,6 +110,9 @@ fn notice(fields: &Fields) -> Option<String> {
         ("pause", _) => "The handler is paused: what is under way ends, and what comes in waits.".to_owned(),
         ("test", _) => "The test message is sent.".to_owned(),
         ("resume", _) => "The handler goes on with what is owed to it.".to_owned(),
+        ("unpause", _) => {
+            "The handler is paused no more, but it is not in the configuration: what is owed to it waits until it is.".to_owned()
+        }
         ("skip", _) => "The dispatch will not be tried again.".to_owned(),
         _ => return None,
     })

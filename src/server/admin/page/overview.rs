@@ -77,7 +77,7 @@ pub(in super::super) async fn overview(State(desk): Shared, request: Request) ->
         json!({
             "frame": Frame::of("overview", &request),
             "is_empty": stats.receipts == 0,
-            "concerns": concerns(&stats, &accounts, &desk.refusals.failing(), now),
+            "concerns": concerns(&stats, &|name| known.handler(name).is_some(), &accounts, &desk.refusals.failing(), now),
             "receipts": grouped(stats.receipts),
             "recovered": grouped(stats.recovered),
             "waiting": sum(|handler| handler.waiting + handler.claimed),
@@ -94,7 +94,13 @@ pub(in super::super) async fn overview(State(desk): Shared, request: Request) ->
     )
 }
 
-fn concerns(stats: &Stats, accounts: &[Account], failing: &[Failing], now: Timestamp) -> Vec<Concern> {
+fn concerns(
+    stats: &Stats,
+    is_configured: &dyn Fn(&str) -> bool,
+    accounts: &[Account],
+    failing: &[Failing],
+    now: Timestamp,
+) -> Vec<Concern> {
     let mut concerns = Vec::new();
     let mut add = |is_so: bool, what: String, remedy, link| {
         if is_so {
@@ -106,7 +112,12 @@ fn concerns(stats: &Stats, accounts: &[Account], failing: &[Failing], now: Times
         let what = format!("Signatures fail at {endpoint}: all of the last {}, the first {ago} ago", grouped(*count));
         add(true, what, "Events may be getting lost. See what it means and what to do.", "/refused");
     }
-    for handler in stats.handlers.iter().filter(|handler| handler.dead > 0) {
+    for of in stats.unattended(is_configured) {
+        let are = if of.owed() == 1 { "dispatch is" } else { "dispatches are" };
+        let what = format!("{} {are} owed to {}, which is not configured", grouped(of.owed()), of.handler);
+        add(true, what, "Nobody handles what is owed to it until a handler of this name is configured again.", "/handlers");
+    }
+    for handler in stats.handlers.iter().filter(|handler| handler.dead > 0 && is_configured(&handler.handler)) {
         let (dispatches, replay) = if handler.dead == 1 {
             ("dispatch is", "See why, mend the cause, and replay it.")
         } else {
@@ -169,24 +180,43 @@ mod tests {
     use super::*;
     use crate::inbox::query::{HandlerStats, Paused};
 
+    fn ci() -> HandlerStats {
+        HandlerStats { done: 9, ..HandlerStats::idle("ci") }
+    }
+
     #[test]
     fn what_is_not_well_is_said_with_what_to_do() {
         let now: Timestamp = "2026-11-21T14:30:00Z".parse().unwrap();
-        assert_eq!(concerns(&Stats::default(), &[Account::default()], &[], now), []);
+        assert_eq!(concerns(&Stats::default(), &|_| true, &[Account::default()], &[], now), []);
         let handler = HandlerStats {
-            handler: "ci".into(),
             waiting: 1,
-            claimed: 0,
-            done: 9,
             dead: 2,
             oldest_open: now.checked_sub(SignedDuration::from_hours(3)).ok(),
             paused: Some(Paused { since: now, reason: "the channel is being moved".into() }),
+            ..ci()
         };
         let stats = Stats { unparsed: 1, handlers: vec![handler], ..Stats::default() };
         let failure = crate::inbox::account::Failure { at: now, error: "no".into() };
         let account = Account { endpoint: "my-app".into(), missing: 1, failure: Some(failure), ..Account::default() };
         let failing = Failing { endpoint: "my-app".into(), since: "2026-11-21T14:20:00Z".parse().unwrap(), count: 1_200 };
-        let said: Vec<String> = concerns(&stats, &[account], &[failing], now).into_iter().map(|concern| concern.what).collect();
+        let concerns = concerns(&stats, &|_| true, &[account], &[failing], now);
+        let said: Vec<String> = concerns.into_iter().map(|concern| concern.what).collect();
         insta::assert_snapshot!(said.join("\n"));
+    }
+
+    #[track_caller]
+    fn check(handler: HandlerStats, expected: &[&str]) {
+        let stats = Stats { handlers: vec![handler], ..Stats::default() };
+        let concerns = concerns(&stats, &|name| name != "ci", &[], &[], "2026-11-21T14:30:00Z".parse().unwrap());
+        assert_eq!(concerns.iter().map(|concern| &*concern.what).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn what_is_owed_to_a_handler_that_is_gone_is_a_concern_at_once() {
+        check(HandlerStats { waiting: 1, ..ci() }, &["1 dispatch is owed to ci, which is not configured"]);
+        check(HandlerStats { claimed: 1, ..ci() }, &["1 dispatch is owed to ci, which is not configured"]);
+        check(HandlerStats { dead: 8, waiting: 1, ..ci() }, &["9 dispatches are owed to ci, which is not configured"]);
+        check(ci(), &[]);
+        check(HandlerStats { dead: 2, ..HandlerStats::idle("chat") }, &["2 dispatches are dead at chat"]);
     }
 }

@@ -124,6 +124,32 @@ async fn a_dead_dispatch_is_replayed_or_skipped() {
 }
 
 #[tokio::test]
+async fn nothing_is_replayed_to_a_handler_that_is_not_configured() {
+    let bench = Bench::new();
+    bench.keep(&version("a"), &["boom"]).await;
+    bench.keep(&version("b"), &["boom", "bang"]).await;
+    bench.keep(&version("c"), &["boom", "ci"]).await;
+    for handler in ["boom", "bang", "ci"] {
+        bench.finish(handler, dead("no use")).await;
+    }
+    let mut answers = Vec::new();
+    for (path, document) in [
+        ("/api/v1/handlers/boom/replay-dead", ""),
+        ("/api/v1/receipts/1/replay", ""),
+        ("/api/v1/receipts/2/replay", ""),
+        ("/api/v1/receipts/1/replay", r#"{"handler":"boom"}"#),
+        ("/api/v1/receipts/1/replay", r#"{"handler":"bang"}"#),
+    ] {
+        answers.push(format!("{path} {document}\n  {}", bench.post(path, document).await.text));
+    }
+    insta::assert_snapshot!(answers.join("\n"));
+    assert_eq!(bench.post("/api/v1/receipts/3/replay", "").await.json(), json!({ "replayed": 1 }), "that to `ci`");
+    let stats = bench.store.stats(bench.clock.now()).await.unwrap().handlers;
+    let dead: Vec<_> = stats.iter().map(|of| (of.handler.as_str(), of.dead)).collect();
+    assert_eq!(dead, [("bang", 1), ("boom", 3), ("ci", 0)]);
+}
+
+#[tokio::test]
 async fn a_handler_is_paused_and_resumed() {
     let bench = Bench::new();
     bench.keep(&version("a"), &["ci"]).await;

@@ -64,6 +64,31 @@ async fn one_is_spoken_of_as_one() {
 }
 
 #[tokio::test]
+async fn what_is_owed_to_a_handler_that_is_gone_is_shown_and_not_replayed() {
+    let bench = Bench::new();
+    bench.keep(&version("a"), &["boom"]).await;
+    bench.finish("boom", dead("the build is gone")).await;
+    let overview = words(&bench.get("/").await.text);
+    assert!(overview.contains("1 dispatch is owed to boom, which is not configured"), "{overview}");
+    for (path, told) in [("/", "boom no longer configured"), ("/handlers", "Nobody handles"), ("/events/1", "no longer configured")]
+    {
+        let html = bench.get(path).await.text;
+        assert!(words(&html).contains(told) && !html.contains("<button>Replay"), "{path}: {}", words(&html));
+    }
+    let form = [BEARER, OWN, ("content-type", "application/x-www-form-urlencoded")];
+    let post = async |path: &str| bench.send(request(&Method::POST, path, &form).body(Body::empty()).unwrap()).await;
+    for path in ["/handlers/boom/replay-dead", "/events/1/replay"] {
+        let answer = post(path).await;
+        let refused = answer.text.contains("`boom` is not in the configuration, so nothing would try it again");
+        assert_eq!((answer.status, refused), (409, true), "{path}: {}", answer.text);
+    }
+    bench.store.pause("boom", "enough", bench.clock.now()).await.unwrap();
+    let resumed = post("/handlers/boom/resume").await;
+    let notice = words(&bench.get(resumed.header("location")).await.text);
+    assert!(notice.contains("it is not in the configuration: what is owed to it waits until it is"), "{notice}");
+}
+
+#[tokio::test]
 async fn an_empty_view_says_what_to_do_next() {
     let bench = Bench::with(
         "[[endpoint]]\nname = 'my-app'\npath = '/my-app'\nsecrets = ['a secret for the tests of the page']\n[admin]\ntoken = 'the token of an operator'\n",
