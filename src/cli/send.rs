@@ -21,7 +21,7 @@ use super::{
 use crate::{
     clock::{Clock as _, SystemClock},
     config::{Endpoint, EndpointKind, Loaded},
-    event::{EventKind, KindPattern, sample},
+    event::{EventKind, Unclear, sample},
     http_client::{HttpClient, Outgoing, Reach},
     secret::Secret,
     signature::{self, Signature},
@@ -125,33 +125,13 @@ pub(super) async fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
 /// The kind that a text means: one of Apple's spellings, a family or a part of a name that only one kind has, or, after `type:`,
 /// anything at all.
 pub(super) fn kind_of(text: &str) -> Result<EventKind, Failure> {
-    let known = EventKind::from(text.strip_prefix("type:").unwrap_or(text));
-    if known.is_known() || text.starts_with("type:") {
-        return Ok(known);
-    }
-    let letters = |name: &str| name.replace(['_', '-'], "").to_lowercase();
-    let pattern = KindPattern::parse(text).ok();
-    let meant = |kind: &&EventKind| match &pattern {
-        Some(pattern) => pattern.matches(kind),
-        None => letters(kind.as_str()).contains(&letters(text)),
-    };
-    let candidates: Vec<&EventKind> = EventKind::ALL.iter().filter(meant).collect();
-    match candidates[..] {
-        [kind] => Ok(kind.clone()),
-        [] => {
-            let meant = KindPattern::parse(text).err().and_then(|error| error.suggestion().map(ToOwned::to_owned));
-            let hint = meant.map_or_else(
-                || format!("`asc-webhooks send --list` shows them all; write `type:{text}` for one that is not known yet"),
-                |meant| spelling::question(&meant),
-            );
-            Err(Failure::not_found(format!("there is no kind `{text}`")).hint(hint))
-        }
-        _ => {
-            let names: Vec<String> = candidates.iter().map(|kind| format!("`{kind}`")).collect();
-            Err(Failure::not_found(format!("`{text}` may be {}", names.join(", ")))
-                .hint("write enough that only one is meant".to_owned()))
-        }
-    }
+    EventKind::meant(text).map_err(|unclear| {
+        let hint = match (&unclear, unclear.hint()) {
+            (Unclear::Unknown { suggestion: None, .. }, hint) => format!("`asc-webhooks send --list` shows them all; {hint}"),
+            (_, hint) => hint,
+        };
+        Failure::not_found(unclear).hint(hint)
+    })
 }
 
 /// What is said about a state that is sent all the same: Apple may know it, but it may be a slip of the pen, which no handler waits for.

@@ -34,6 +34,7 @@ mod document;
 pub(crate) mod json;
 mod kind;
 mod marketplace;
+mod meant;
 mod pattern;
 mod payload;
 mod ping;
@@ -45,6 +46,7 @@ mod xcode_cloud;
 use bytes::Bytes;
 use jiff::Timestamp;
 
+pub(crate) use self::meant::Unclear;
 pub use self::{
     alternative_distribution::{AlternativeDistribution, Availability, DistributionChange},
     app_version::AppVersion,

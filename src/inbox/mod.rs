@@ -26,6 +26,7 @@ pub mod history;
 pub mod identity;
 pub mod kept;
 pub mod memory;
+pub(crate) mod names;
 mod number;
 pub mod query;
 pub mod secrets;

@@ -21,7 +21,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("unsigned", &["secret"]),
     ("event", &["signature", "spelling"]),
     ("handler", &["event", "signature", "plain", "spelling", "secret", "clock", "shutdown", "http_client"]),
-    ("inbox", &["event", "unsigned", "signature", "secret", "clock", "shutdown"]),
+    ("inbox", &["event", "unsigned", "signature", "spelling", "secret", "clock", "shutdown"]),
     ("review", &["inbox", "event"]),
     ("config", &["event", "signature", "spelling", "secret", "clock", "shutdown"]),
     ("telemetry", &["config", "inbox", "event", "secret"]),

@@ -1,6 +1,4 @@
-//! The names that mean something here: those in the configuration, and those that the store has seen. All others are mistakes.
-
-use std::collections::BTreeSet;
+//! What a command says of a name that means nothing here, or of a handler that is there no more.
 
 use super::super::{
     failure::{Failure, Outcome},
@@ -8,20 +6,20 @@ use super::super::{
 };
 use crate::{
     config::{Absent, Config},
-    inbox::query::Stats,
-    spelling::did_you_mean,
+    inbox::{
+        names::{self, Unheard},
+        query::Stats,
+    },
 };
 
 /// Makes sure that there is, or was, such an endpoint.
 pub(super) fn endpoint(name: &str, config: &Config, stats: &Stats) -> Outcome {
-    let kept = stats.endpoints.iter().map(|of| of.endpoint.as_str());
-    known("endpoint", name, kept.chain(config.endpoints.iter().map(|one| &*one.name)))
+    names::endpoint(name, config.endpoints.iter().map(|one| &*one.name), stats).map_err(unheard)
 }
 
 /// Makes sure that there is, or was, such a handler.
 pub(in crate::cli) fn handler(name: &str, config: &Config, stats: &Stats) -> Outcome {
-    let owed = stats.handlers.iter().map(|of| of.handler.as_str());
-    known("handler", name, owed.chain(config.handlers.iter().map(|one| &*one.name)))
+    names::handler(name, config.handlers.iter().map(|one| &*one.name), stats).map_err(unheard)
 }
 
 /// Makes sure that there is such a handler now, so that something comes of what it is given.
@@ -42,12 +40,7 @@ pub(super) fn absent(names: &[&str]) -> Failure {
     Failure::new(absent).hint(hint)
 }
 
-fn known<'n>(what: &str, name: &str, names: impl Iterator<Item = &'n str>) -> Outcome {
-    let names: BTreeSet<&str> = names.collect();
-    if names.contains(name) {
-        return Ok(());
-    }
-    let listed: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    let hint = did_you_mean(name, names).or_else(|| (!listed.is_empty()).then(|| format!("there is {}", listed.join(", "))));
-    Err(Failure::not_found(format!("there is no {what} `{name}`, neither in the configuration nor in the store")).hint(hint))
+fn unheard(unheard: Unheard) -> Failure {
+    let hint = unheard.hint.clone();
+    Failure::not_found(unheard).hint(hint)
 }

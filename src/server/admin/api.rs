@@ -45,7 +45,7 @@ const MOST_HOURS: i64 = 24 * 90;
 
 pub(super) async fn receipts(State(desk): Shared, request: Request) -> Answer {
     let fields = Fields::of_query(&request);
-    let filter = ask::filter(&fields, desk.clock.now())?;
+    let filter = ask::strict_filter(&fields, &desk).await?;
     answer::json(&desk.store.receipts(&filter, ask::page(&fields)?).await?)
 }
 
@@ -102,6 +102,7 @@ pub(super) async fn dispatches(State(desk): Shared, request: Request) -> Answer 
     let state = fields.one("state").map(|state| format!("dispatch={state}")).unwrap_or_default();
     let mut filter = ask::filter(&Fields::parse(state.as_bytes()), desk.clock.now())?;
     filter.handler = fields.one("handler").map(str::to_owned);
+    ask::known(&desk, None, filter.handler.as_deref()).await?;
     let page = desk.store.receipts(&filter, ask::page(&fields)?).await?;
     let is_meant = |dispatch: &Dispatch| {
         filter.handler.as_ref().is_none_or(|handler| *handler == dispatch.handler)

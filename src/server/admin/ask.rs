@@ -10,12 +10,13 @@ use http_body_util::{BodyExt as _, Limited};
 use jiff::{SignedDuration, Timestamp};
 use url::form_urlencoded;
 
-use super::answer::Problem;
+use super::{Desk, answer::Problem};
 use crate::{
     event::EventKind,
     inbox::{
         DispatchState, ReceiptId,
         history::HistoryFilter,
+        names::{self, Unheard},
         query::{PageRequest, ReceiptFilter},
     },
 };
@@ -124,11 +125,40 @@ pub(super) fn filter(fields: &Fields, now: Timestamp) -> Result<ReceiptFilter, P
     })
 }
 
+/// The same for programs: a kind, an endpoint or a handler that there is not is a mistake, and not a question with an empty answer.
+pub(super) async fn strict_filter(fields: &Fields, desk: &Desk) -> Result<ReceiptFilter, Problem> {
+    let mut filter = filter(fields, desk.clock.now())?;
+    let kinds = fields.iter().filter(|(name, _)| *name == "kind").map(|(_, text)| Ok(kind(text)?.as_str().to_owned()));
+    filter.kinds = kinds.collect::<Result<_, Problem>>()?;
+    known(desk, filter.endpoint.as_deref(), filter.handler.as_deref()).await?;
+    Ok(filter)
+}
+
+/// Makes sure that there are, or were, such an endpoint and such a handler.
+pub(super) async fn known(desk: &Desk, endpoint: Option<&str>, handler: Option<&str>) -> Result<(), Problem> {
+    if endpoint.is_none() && handler.is_none() {
+        return Ok(());
+    }
+    let (stats, known) = (desk.store.stats(desk.clock.now()).await?, desk.known.load_full());
+    let endpoint = endpoint.map(|name| names::endpoint(name, known.endpoints.iter().map(|endpoint| &**endpoint), &stats));
+    let handler = handler.map(|name| names::handler(name, known.handlers.iter().map(|handler| &*handler.name), &stats));
+    let unheard = |unheard: Unheard| {
+        let hint = unheard.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+        Problem::bad_request(format!("{unheard}{hint}"))
+    };
+    endpoint.into_iter().chain(handler).collect::<Result<(), Unheard>>().map_err(unheard)
+}
+
 /// Whose histories are asked for: those of versions for the App Store, if nothing is said.
 pub(super) fn histories(fields: &Fields) -> Result<HistoryFilter, Problem> {
     fields.only(OF_HISTORIES)?;
-    let kind = fields.one("kind").map_or(EventKind::AppStoreVersionAppVersionStateUpdated, EventKind::from);
+    let kind = fields.one("kind").map_or(Ok(EventKind::AppStoreVersionAppVersionStateUpdated), kind)?;
     Ok(HistoryFilter { kind: kind.as_str().to_owned(), app: fields.one("app").map(|app| app.trim().to_owned()) })
+}
+
+/// The kind that is meant.
+fn kind(text: &str) -> Result<EventKind, Problem> {
+    EventKind::meant(text.trim()).map_err(|unclear| Problem::bad_request(format!("{unclear}; {}", unclear.hint())))
 }
 
 /// Which part of the list.

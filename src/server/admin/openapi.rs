@@ -48,8 +48,12 @@ pub(super) const RECEIPTS: Operation = Operation {
     id: "listReceipts",
     summary: "Lists receipts, newest first.",
     query: &[
-        parameter("endpoint", "Text", "Of this endpoint."),
-        parameter("kind", "Kinds", "Of this kind, in either of Apple's spellings; may be repeated."),
+        parameter("endpoint", "Text", "Of this endpoint, which is configured or has receipts."),
+        parameter(
+            "kind",
+            "Kinds",
+            "Of this kind, in either of Apple's spellings or with as much of it as only one kind has; after `type:`, one that is not known yet; may be repeated.",
+        ),
         parameter("event_id", "Text", "With this event id."),
         parameter("subject", "Text", "About the subject with this id."),
         parameter(
@@ -67,7 +71,7 @@ pub(super) const RECEIPTS: Operation = Operation {
         parameter("until", "Moment", "Received before this time, or this long ago."),
         parameter("unparsed", "Truth", "Only what was let in but is no event."),
         parameter("dispatch", "DispatchState", "With a dispatch in this state."),
-        parameter("handler", "Text", "With a dispatch to this handler."),
+        parameter("handler", "Text", "With a dispatch to this handler, which is configured or was owed something."),
         LIMIT,
         BEFORE,
     ],
@@ -101,7 +105,7 @@ pub(super) const REPLAY: Operation = about(
 );
 pub(super) const DISPATCHES: Operation = Operation {
     query: &[
-        parameter("handler", "Text", "To this handler."),
+        parameter("handler", "Text", "To this handler, which is configured or was owed something."),
         parameter("state", "DispatchState", "In this state."),
         LIMIT,
         BEFORE,
@@ -138,7 +142,7 @@ pub(super) const TEST: Operation = about(
 const HISTORY_KIND: Parameter = parameter(
     "kind",
     "Text",
-    "Of which events tell, in either of Apple's spellings; versions for the App Store if nothing is said.",
+    "Of which events tell, written as `kind` of a list of receipts; versions for the App Store if nothing is said.",
 );
 pub(super) const VERSIONS: Operation = Operation {
     query: &[

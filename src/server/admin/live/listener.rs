@@ -97,7 +97,10 @@ impl Listener {
             return Err(Problem::bad_request(format!("`{name}` is for what is kept already; leave it out")));
         }
         let only = fields.one("receipt").filter(|_| form == Form::Row).map(number).transpose()?.map(ReceiptId);
-        let filter = ask::filter(&if only.is_some() { fields.without(&["receipt"]) } else { fields }, desk.clock.now())?;
+        let filter = match form {
+            Form::Json => ask::strict_filter(&fields, &desk).await?,
+            Form::Row => ask::filter(&if only.is_some() { fields.without(&["receipt"]) } else { fields }, desk.clock.now())?,
+        };
         let place = Arc::clone(&desk.live.places).try_acquire_owned().map_err(|_| {
             let detail = "too many listen already; a page that is closed or hidden makes room";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
