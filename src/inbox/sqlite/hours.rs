@@ -3,6 +3,8 @@
 //! Numbers rise with time unless a clock is set back. So a row for each hour, with the first number in it, says where in the table to
 //! look for a time, and nothing has to be written for every receipt. What it says is only where to look: the receipt's own time decides.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Result};
 
@@ -14,9 +16,6 @@ use super::{
 
 /// How many microseconds an hour has.
 const MICROS: i64 = Hour::SECONDS * 1_000_000;
-
-/// What is true of every receipt `r` of this hour or a later one.
-pub(super) const SINCE: &str = "r.id >= (SELECT first FROM hour WHERE at >= ? ORDER BY first LIMIT 1)";
 
 /// What is true of every receipt `r` of this hour or an earlier one.
 pub(super) const UNTIL: &str = "r.id <= (SELECT coalesce((SELECT min(after.first) - 1 FROM hour after WHERE after.first > last.first), \
@@ -79,7 +78,7 @@ impl Ledger<'_> {
     }
 }
 
-/// The lowest number that a receipt of this hour or a later one can have; none if there is no such hour.
+/// The lowest number that a receipt can have that was received since then; none if there can be no such receipt.
 pub(super) fn first_since(connection: &Connection, since: Timestamp) -> Result<Option<i64>> {
     connection
         .prepare_cached("SELECT first FROM hour WHERE at >= ? ORDER BY first LIMIT 1")?
@@ -89,7 +88,7 @@ pub(super) fn first_since(connection: &Connection, since: Timestamp) -> Result<O
 
 /// See [`super::super::Store::hours`].
 pub(super) fn hours(connection: &Connection, since: Timestamp) -> Result<Vec<Hour>> {
-    let mut hours = std::collections::BTreeMap::<i64, u64>::new();
+    let mut hours = BTreeMap::<i64, u64>::new();
     let mut spans = connection.prepare_cached(
         "SELECT at, (SELECT count(*) FROM receipt WHERE id BETWEEN first AND last AND received_at >= ?2) FROM \
          (SELECT first, at, lead(first - 1, 1, 9223372036854775807) OVER (ORDER BY first) AS last FROM hour) WHERE at >= ?1",

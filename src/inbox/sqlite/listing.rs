@@ -5,7 +5,6 @@
 //! What the counts know to be nowhere is not looked for at all. A text or an app could be anywhere; a page looks for it only so far back, and
 //! says where to go on.
 
-use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Result, ToSql, params_from_iter};
 
 use super::{
@@ -56,7 +55,7 @@ struct Conditions {
 }
 
 impl Conditions {
-    /// The conditions of a filter; none if the store has never heard one of its words, so that nothing can meet it.
+    /// The conditions of a filter; none if the store has never heard one of its words, or of its time, so that nothing can meet it.
     fn of(connection: &Connection, filter: &ReceiptFilter, before: Option<ReceiptId>) -> Result<Option<Self>> {
         let mut conditions = Self { sql: Vec::new(), values: Vec::new(), goes_on: None };
         conditions.add("r.id < ?", before.map_or(i64::MAX, |before| before.0));
@@ -79,16 +78,19 @@ impl Conditions {
         }
         // Numbers and times nearly always rise together, but a clock that was set back is no reason to miss a receipt. So the time
         // decides, and its hour says from which number on it is worth walking.
+        let mut first = None;
         if let Some(since) = filter.since {
+            first = hours::first_since(connection, since)?;
+            let Some(first) = first else { return Ok(None) };
             conditions.add("r.received_at >= ?", micros(since));
-            conditions.add(hours::SINCE, hour_of(since));
+            conditions.add("r.id >= ?", first);
         }
         if let Some(until) = filter.until {
             conditions.add("r.received_at < ?", micros(until));
             conditions.add(hours::UNTIL, hour_of(until));
         }
         if filter.looks_into_receipts() {
-            conditions.look_into(connection, before, filter.since)?;
+            conditions.look_into(connection, before, first)?;
         }
         if let Some(app) = &filter.app {
             conditions.app(app);
@@ -116,18 +118,17 @@ impl Conditions {
         self.values.push(Box::new(value));
     }
 
-    /// Limits the walk: what follows looks into every receipt.
-    fn look_into(&mut self, connection: &Connection, before: Option<ReceiptId>, since: Option<Timestamp>) -> Result<()> {
+    /// Limits the walk: what follows looks into every receipt. `first` is the lowest number that is asked for.
+    fn look_into(&mut self, connection: &Connection, before: Option<ReceiptId>, first: Option<i64>) -> Result<()> {
         let number = |sql| connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, Option<i64>>(0));
         // Not below the first of all: where receipts have been removed, there is a gap of millions that nobody need page through.
         let (Some(newest), Some(oldest)) = (number("SELECT max(id) FROM receipt")?, number("SELECT min(id) FROM receipt")?) else {
             return Ok(());
         };
-        let begins = since.map_or(Ok(Some(oldest)), |since| hours::first_since(connection, since))?;
         let begin = before.map_or(i64::MAX, |before| before.0).min(newest.saturating_add(1));
         let looked_to = begin.saturating_sub(LOOKED_INTO);
         self.add("r.id >= ?", looked_to);
-        self.goes_on = begins.map(|begins| begins.max(oldest)).filter(|&first| first < looked_to).map(|_| looked_to);
+        self.goes_on = (oldest.max(first.unwrap_or(oldest)) < looked_to).then_some(looked_to);
         Ok(())
     }
 
