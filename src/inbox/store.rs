@@ -45,6 +45,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Returns how many.
     async fn release_expired(&self, now: Timestamp) -> Result<u64, StoreError>;
 
+    /// Makes due at `now` what waits for a handler until after `latest`, and returns how many that is. Whoever asks knows that nobody is made
+    /// to wait so long: these were written by a clock that stood wrong.
+    async fn hasten(&self, handler: &str, latest: Timestamp, now: Timestamp) -> Result<u64, StoreError>;
+
     /// When the earliest waiting dispatch of the named handlers falls due, of those that no earlier one holds back and
     /// whose handler is not paused; none if nothing waits.
     async fn next_due(&self, handlers: &[Arc<str>]) -> Result<Option<Timestamp>, StoreError>;

@@ -137,6 +137,14 @@ impl Wrapper for Watched {
         Ok(released)
     }
 
+    async fn hasten(&self, handler: &str, latest: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+        let hastened = self.store.hasten(handler, latest, now).await?;
+        if hastened > 0 {
+            self.changes.note_others();
+        }
+        Ok(hastened)
+    }
+
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
         let purged = self.store.purge(before, limit).await?;
         if purged.receipts > 0 {

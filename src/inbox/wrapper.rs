@@ -75,6 +75,11 @@ pub trait Wrapper: Debug + Send + Sync + 'static {
         self.inner().release_expired(now).await
     }
 
+    /// See [`Store::hasten`].
+    async fn hasten(&self, handler: &str, latest: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+        self.inner().hasten(handler, latest, now).await
+    }
+
     /// See [`Store::purge`].
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {
         self.inner().purge(before, limit).await
@@ -150,6 +155,10 @@ impl<W: Wrapper> Store for W {
 
     async fn release_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
         Wrapper::release_expired(self, now).await
+    }
+
+    async fn hasten(&self, handler: &str, latest: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+        Wrapper::hasten(self, handler, latest, now).await
     }
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StoreError> {

@@ -21,6 +21,11 @@ pub fn wait(schedule: &RetrySchedule, number: u32, after: Option<Duration>, chan
     Some(after.map_or(wait, |after| wait.max(after.min(LONGEST_ASKED_FOR))))
 }
 
+/// The longest that anything may have to wait.
+pub fn longest(schedule: &RetrySchedule) -> Duration {
+    schedule.delays.iter().copied().max().unwrap_or_default().max(LONGEST_ASKED_FOR)
+}
+
 /// How many attempts the schedule allows.
 pub fn attempts(schedule: &RetrySchedule) -> u32 {
     u32::try_from(schedule.delays.len()).unwrap_or(u32::MAX).saturating_add(1)
@@ -50,6 +55,12 @@ mod tests {
         check(u32::MAX, None, 0.0, None);
         assert_eq!(attempts(&schedule(&[5, 60], 0.0)), 3);
         assert_eq!(attempts(&schedule(&[], 0.0)), 1);
+    }
+
+    #[test]
+    fn the_longest_wait_is_that_of_the_schedule_or_what_may_be_asked_for() {
+        assert_eq!(longest(&schedule(&[5, 200_000, 60], 0.0)), Duration::from_secs(200_000));
+        assert_eq!(longest(&schedule(&[], 0.0)), LONGEST_ASKED_FOR);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod hold;
 pub mod janitor;
 mod kept;
 mod lane;
+mod stranded;
 pub mod trial;
 mod under_way;
 
@@ -96,8 +97,13 @@ impl Worker {
     /// # Errors
     /// When the store is broken, so that the program must end.
     pub async fn run(self: Arc<Self>, shutdown: Shutdown) -> Result<(), StoreError> {
+        let mut has_hastened = false;
         while !shutdown.has_begun() {
             let round = async {
+                if !has_hastened {
+                    self.hasten().await?;
+                    has_hastened = true;
+                }
                 let names = self.claim(&shutdown).await?;
                 self.rest(&names, &shutdown).await
             };

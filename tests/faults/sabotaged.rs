@@ -12,6 +12,7 @@
 //! - `mark-first`: moves the mark of recovery before what was recovered is written, which happens a moment later;
 //! - `linger-at-the-end`: takes ten seconds to close its store;
 //! - `accept-later`: says that it accepts the newest secrets before it does;
+//! - `believe-the-clock`: leaves put off what a clock that stood wrong has put off;
 //! - `endless-room`: gives bodies of which nothing is proven as much memory as they ask for.
 //!
 //! Each knows a handler kind `panic` that panics on every event, as a handler of somebody's own might. The fault tests run the twin to
@@ -43,6 +44,7 @@ use asc_webhooks::{
     telemetry,
 };
 use async_trait::async_trait;
+use jiff::Timestamp;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::Mutex,
@@ -61,6 +63,7 @@ enum Sabotage {
     MarkFirst,
     LingerAtTheEnd,
     AcceptLater,
+    BelieveTheClock,
     EndlessRoom,
 }
 
@@ -84,6 +87,7 @@ async fn main() -> anyhow::Result<()> {
         "mark-first" => Sabotage::MarkFirst,
         "linger-at-the-end" => Sabotage::LingerAtTheEnd,
         "accept-later" => Sabotage::AcceptLater,
+        "believe-the-clock" => Sabotage::BelieveTheClock,
         "endless-room" => Sabotage::EndlessRoom,
         other => bail!("there is no sabotage `{other}`"),
     };
@@ -210,6 +214,10 @@ impl Wrapper for Twin {
             self.under_way.fetch_sub(1, Ordering::SeqCst);
         }
         Ok(finished)
+    }
+
+    async fn hasten(&self, handler: &str, latest: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+        if self.how == Sabotage::BelieveTheClock { Ok(0) } else { self.kept.hasten(handler, latest, now).await }
     }
 
     async fn note_secrets_reader(&self, mut reader: SecretsReader) -> Result<(), StoreError> {

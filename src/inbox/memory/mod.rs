@@ -62,6 +62,10 @@ impl Store for Memory {
         Ok(self.state()?.release_expired(now))
     }
 
+    async fn hasten(&self, handler: &str, latest: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+        Ok(self.state()?.hasten(handler, latest, now))
+    }
+
     async fn next_due(&self, handlers: &[Arc<str>]) -> Result<Option<Timestamp>, StoreError> {
         let state = self.state()?;
         let waiting = state.dispatches.iter().filter(|(_, owing)| owing.state == DispatchState::Waiting);

@@ -204,6 +204,11 @@ impl Store for Sqlite {
         self.writer.write(move |ledger| ledger.release_expired(now)).await
     }
 
+    async fn hasten(&self, handler: &str, latest: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+        let handler = handler.to_owned();
+        self.writer.write(move |ledger| ledger.hasten(&handler, latest, now)).await
+    }
+
     async fn next_due(&self, handlers: &[Arc<str>]) -> Result<Option<Timestamp>, StoreError> {
         let handlers = handlers.to_vec();
         self.readers.read(move |connection| reading::next_due(connection, &handlers)).await

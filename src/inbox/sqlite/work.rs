@@ -149,6 +149,13 @@ impl Ledger<'_> {
         self.lose(&expired, Some(now))
     }
 
+    /// See [`super::super::Store::hasten`].
+    pub(super) fn hasten(&mut self, handler: &str, latest: Timestamp, now: Timestamp) -> Result<u64> {
+        let Some(handler) = self.known_name(handler)? else { return Ok(0) };
+        let hastening = "UPDATE dispatch SET due_at = ?3 WHERE state = 0 AND handler = ?1 AND behind IN (0, 1) AND due_at > ?2";
+        self.connection.execute(hastening, [handler, micros(latest), micros(now)]).map(|count| count as u64)
+    }
+
     /// Makes every claimed dispatch wait again, because whoever held them is gone. They are due as they were.
     pub(super) fn release_all(&mut self) -> Result<u64> {
         let claimed = self.select(&format!("SELECT {} FROM dispatch WHERE state = 1", Leaving::COLUMNS), [])?;

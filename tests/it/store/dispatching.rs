@@ -20,6 +20,8 @@ kept_by_every_store! {
     a_lease_that_ran_out_is_no_longer_valid
     a_lease_cannot_be_used_twice
     a_retry_waits_for_its_time
+    what_waits_longer_than_anybody_should_is_hastened
+    what_stands_in_line_is_hastened_too
     what_is_put_back_was_never_tried
     a_dead_dispatch_stays_dead
     a_replay_starts_from_the_beginning
@@ -125,6 +127,44 @@ async fn a_retry_waits_for_its_time(store: Arc<dyn Store>) {
     assert_eq!(claim(&*store, "log", 9, 2_100).await.remove(0).attempt, 2);
     let attempt = record(&*store, id).await.dispatches.remove(0).history.remove(0);
     assert_eq!((attempt.result, attempt.error.as_deref()), (AttemptResult::Failed, Some("not now")));
+}
+
+async fn what_waits_longer_than_anybody_should_is_hastened(store: Arc<dyn Store>) {
+    for number in 1..=4 {
+        accept(&*store, &Letter { owed: vec![("log", false), ("other", false)], ..Letter::new(number) }).await;
+    }
+    for (handler, dues) in [("log", [2_999, 3_000, 3_001, 9_000]), ("other", [9_000; 4])] {
+        for (claimed, due) in claim(&*store, handler, 4, 2_000).await.into_iter().zip(dues) {
+            assert!(finish(&*store, claimed.lease, retry(due)).await);
+        }
+    }
+    assert_eq!(store.hasten("log", at(3_000), at(2_010)).await.unwrap(), 2);
+    assert_eq!(store.hasten("log", at(3_000), at(2_020)).await.unwrap(), 0);
+    assert_eq!(store.hasten("nobody", at(0), at(2_020)).await.unwrap(), 0);
+
+    assert_eq!(claim_ids(&*store, "log", 9, 2_009).await, [0; 0]);
+    let hastened = claim(&*store, "log", 9, 2_010).await;
+    assert_eq!(hastened.iter().map(|claimed| (claimed.receipt.id.0, claimed.attempt)).collect::<Vec<_>>(), [(3, 2), (4, 2)]);
+    // What is claimed is left alone.
+    assert_eq!(store.hasten("log", at(0), at(2_030)).await.unwrap(), 2);
+    for claimed in hastened {
+        assert!(finish(&*store, claimed.lease, Verdict::Done).await);
+    }
+    assert_eq!(claim_ids(&*store, "log", 9, 2_030).await, [1, 2]);
+    assert_eq!(claim_ids(&*store, "other", 9, 8_999).await, [0; 0]);
+}
+
+async fn what_stands_in_line_is_hastened_too(store: Arc<dyn Store>) {
+    for number in 1..=2 {
+        let owed = vec![("log", true)];
+        accept(&*store, &Letter { subject: "one".into(), received_at: 9_000, owed, ..Letter::new(number) }).await;
+    }
+    assert_eq!(store.hasten("log", at(3_000), at(2_000)).await.unwrap(), 2);
+    for number in 1..=2 {
+        let claimed = claim(&*store, "log", 9, 2_000).await;
+        assert_eq!(claimed.iter().map(|claimed| claimed.receipt.id.0).collect::<Vec<_>>(), [number]);
+        assert!(finish(&*store, claimed[0].lease, Verdict::Done).await);
+    }
 }
 
 async fn what_is_put_back_was_never_tried(store: Arc<dyn Store>) {
