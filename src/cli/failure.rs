@@ -1,8 +1,8 @@
 //! How a command ends when it did not do what it was asked: with a code for programs and a line for people.
 
-use std::{error::Error, fmt, io, process::ExitCode};
+use std::{fmt, process::ExitCode};
 
-use super::output;
+use super::output::{self, Unwritten};
 use crate::{asc, config::Problems};
 
 /// The codes, as `--help` shows them.
@@ -89,10 +89,7 @@ impl Failure {
     /// Tells the person, and returns the code for the process to end with.
     pub(super) fn report(&self) -> ExitCode {
         // Whoever closes a pipe early has seen enough; that is no failure of ours.
-        let is_closed_pipe = |error: &(dyn Error + 'static)| {
-            error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-        };
-        if self.error.chain().any(is_closed_pipe) {
+        if self.error.downcast_ref::<Unwritten>().is_some_and(Unwritten::is_unread) {
             return ExitCode::SUCCESS;
         }
         let words = self.words();
@@ -106,5 +103,26 @@ impl Failure {
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         Self { code: 1, error: error.into(), hint: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(failure: &Failure, expected: u8) {
+        assert_eq!(failure.report(), ExitCode::from(expected), "{failure:?}");
+    }
+
+    #[test]
+    fn only_the_reader_of_our_own_output_may_go_away_in_silence() {
+        let broken = || io::Error::from(io::ErrorKind::BrokenPipe);
+        check(&Failure::from(Unwritten::from(broken())), 0);
+        check(&Failure::from(Unwritten::from(io::Error::from(io::ErrorKind::StorageFull))), 1);
+        check(&Failure::unreachable(broken()), 4);
+        check(&Failure::unreachable(anyhow::Error::new(broken()).context("cannot send")), 4);
     }
 }

@@ -13,26 +13,38 @@ use crate::plain::{self, is_harmless};
 /// How many letters of a text from elsewhere a table shows.
 const LONGEST_CELL: usize = 64;
 
+/// Standard output takes no more. An error of its own: many things can break a pipe, and only this one means that the reader has seen enough.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write to standard output")]
+pub(super) struct Unwritten(#[from] io::Error);
+
+impl Unwritten {
+    /// Whether whoever read it has gone away.
+    pub(super) fn is_unread(&self) -> bool {
+        self.0.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
 /// Writes data, and ends the line.
-pub(super) fn line(data: impl Display) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{data}")
+pub(super) fn line(data: impl Display) -> Result<(), Unwritten> {
+    Ok(writeln!(io::stdout().lock(), "{data}")?)
 }
 
 /// Writes bytes as they are.
-pub(super) fn bytes(data: &[u8]) -> io::Result<()> {
+pub(super) fn bytes(data: &[u8]) -> Result<(), Unwritten> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(data)?;
-    stdout.flush()
+    Ok(stdout.flush()?)
 }
 
 /// Writes a value as JSON.
-pub(super) fn json(value: &impl serde::Serialize) -> io::Result<()> {
-    line(ascii_controls(&serde_json::to_string_pretty(value)?))
+pub(super) fn json(value: &impl serde::Serialize) -> Result<(), Unwritten> {
+    line(ascii_controls(&serde_json::to_string_pretty(value).map_err(io::Error::from)?))
 }
 
 /// Writes a value as JSON on one line.
-pub(super) fn json_line(value: &impl serde::Serialize) -> io::Result<()> {
-    line(ascii_controls(&serde_json::to_string(value)?))
+pub(super) fn json_line(value: &impl serde::Serialize) -> Result<(), Unwritten> {
+    line(ascii_controls(&serde_json::to_string(value).map_err(io::Error::from)?))
 }
 
 /// Says something to the person at the terminal.

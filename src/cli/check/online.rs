@@ -10,7 +10,9 @@ use serde::Serialize;
 use super::{
     super::{
         arrival::{Ending, Lost, Trial},
-        open_if_here, output, registered,
+        open_if_here,
+        output::{self, Unwritten},
+        registered,
     },
     registration::{of_endpoint, of_surplus},
 };
@@ -80,7 +82,7 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    fn add(&mut self, finding: Finding) -> std::io::Result<()> {
+    fn add(&mut self, finding: Finding) -> Result<(), Unwritten> {
         if !self.is_quiet {
             output::line(finding.words())?;
         }

@@ -24,7 +24,9 @@ use self::{follow::Follow, place::Place};
 use super::{
     Format, Setup,
     failure::{Failure, Outcome},
-    healthcheck, output, sandbox, serve,
+    healthcheck,
+    output::{self, Unwritten},
+    sandbox, serve,
     signals::Signals,
 };
 use crate::{
@@ -267,7 +269,7 @@ impl Account {
         [self.delivered, self.kept, self.handled].iter().all(|number| *number == self.told)
     }
 
-    fn show(&self, format: Format) -> io::Result<()> {
+    fn show(&self, format: Format) -> Result<(), Unwritten> {
         if format.json { output::json_line(&json!({ "account": self })) } else { output::line(format_args!("\n{}", self.words())) }
     }
 
