@@ -40,7 +40,8 @@ pub(super) fn receipt(row: &Row<'_>) -> Result<Receipt> {
             previous_state: row.get(12)?,
             subject_type: row.get(13)?,
             subject_id: row.get(14)?,
-            time: row.get::<_, Option<i64>>(15)?.map(|at| timestamp(15, at)).transpose()?,
+            // It is what an event says: whatever it is, it must not keep the event from being read.
+            time: row.get::<_, Option<i64>>(15)?.and_then(|at| timestamp(15, at).ok()),
         }),
     };
     Ok(Receipt {
@@ -78,7 +79,9 @@ pub(super) fn time(row: &Row<'_>, column: usize) -> Result<Timestamp> {
 
 /// The time that was written as `at`.
 pub(super) fn timestamp(column: usize, at: i64) -> Result<Timestamp> {
-    Timestamp::from_microsecond(at).map_err(|error| unreadable(column, error))
+    // Not `from_microsecond`, which ends a second earlier than what can be written.
+    let nanos = at.rem_euclid(1_000_000).saturating_mul(1_000);
+    Timestamp::new(at.div_euclid(1_000_000), i32::try_from(nanos).unwrap_or(0)).map_err(|error| unreadable(column, error))
 }
 
 /// Reads a length of time.
@@ -152,4 +155,35 @@ pub(super) fn receipt_of(dispatch: i64) -> i64 {
 
 fn unreadable(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Integer, Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check_read_back(at: Timestamp) {
+        let read = timestamp(0, micros(at)).unwrap();
+        assert!(at.duration_since(read).unsigned_abs() < Duration::from_micros(1), "{at} was read back as {read}");
+    }
+
+    #[test]
+    fn the_first_and_the_last_time_there_is_are_read_back() {
+        check_read_back(Timestamp::MIN);
+        check_read_back(Timestamp::MAX);
+        check_read_back("9999-12-30T22:00:00.5Z".parse().unwrap());
+        check_read_back("-009999-01-02T01:59:59.000001Z".parse().unwrap());
+    }
+
+    proptest! {
+        #[test]
+        fn every_time_is_read_back_to_the_microsecond(
+            second in Timestamp::MIN.as_second()..=Timestamp::MAX.as_second(),
+            nanosecond in 0..1_000_000_000,
+        ) {
+            check_read_back(Timestamp::new(second, nanosecond).unwrap());
+        }
+    }
 }

@@ -165,7 +165,7 @@ fn step(row: &Row<'_>) -> Result<Step> {
         receipt: ReceiptId(row.get(0)?),
         state: row.get(1)?,
         previous_state: row.get(2)?,
-        time: row.get::<_, Option<i64>>(3)?.map(|at| column::timestamp(3, at)).transpose()?,
+        time: row.get::<_, Option<i64>>(3)?.and_then(|at| column::timestamp(3, at).ok()),
         received_at: column::time(row, 4)?,
         source: column::source(row, 5)?,
     })
