@@ -35,7 +35,13 @@ mod setup;
 mod token;
 pub mod webhook;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -106,6 +112,8 @@ pub struct Client {
     http: HttpClient,
     tokens: Tokens,
     pace: Pace,
+    /// Whether the log has been told that Apple makes everybody wait.
+    is_slow: AtomicBool,
     clock: Arc<dyn Clock>,
 }
 
@@ -120,6 +128,7 @@ impl Client {
             http: outgoing.client(reach)?,
             tokens: Tokens::new(credentials, Arc::clone(&clock)),
             pace: Pace::new(settings.interval, settings.burst),
+            is_slow: AtomicBool::new(false),
             settings,
             clock,
         })
@@ -205,9 +214,18 @@ impl Client {
         let turn = async { if of_many { self.pace.turn_of_many().await } else { self.pace.turn().await } };
         tokio::pin!(turn);
         if tokio::time::timeout(LONG_WAIT, &mut turn).await.is_err() {
-            let left = self.rate_limit().map(|limit| limit.remaining);
-            tracing::info!(asc.requests_left = left, "going slowly: App Store Connect has few requests left for this hour");
+            // Of the many that may wait for the same reason, the first says it.
+            if self.wait().is_some() && !self.is_slow.swap(true, Ordering::Relaxed) {
+                let left = self.rate_limit().map(|limit| limit.remaining);
+                tracing::info!(
+                    asc.requests_left = left,
+                    "going slowly: App Store Connect asks to wait, or has few requests left for this hour"
+                );
+            }
             turn.await;
+        }
+        if self.wait().is_none() {
+            self.is_slow.store(false, Ordering::Relaxed);
         }
     }
 

@@ -16,7 +16,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::{Semaphore, watch},
+    time::Instant,
+};
 
 use self::silence::Silence;
 use crate::{
@@ -39,6 +42,12 @@ const REMEMBERED: Duration = Duration::from_mins(1);
 /// The most lookups under way.
 const MOST: usize = 64;
 
+/// How many of them ask at the same time. Requests have their pace: if all asked in turns, all would end late and none in time.
+const AT_ONCE: usize = 4;
+
+/// Why nothing is learned about an event while very many others come in.
+const CROWDED: &str = "App Store Connect is being asked about many other events";
+
 /// Gets details for receipts.
 #[derive(Debug)]
 pub struct Enrichment {
@@ -47,6 +56,7 @@ pub struct Enrichment {
     patience: Duration,
     apps: Mutex<HashMap<String, String>>,
     lookups: Mutex<HashMap<ReceiptId, Watched>>,
+    asking: Semaphore,
     silence: Silence,
 }
 
@@ -88,7 +98,8 @@ impl Enrichment {
     /// Gets details through `lookup` and keeps them in `store`. `apps` says to which app the webhook of an endpoint belongs, by the
     /// endpoint's name; nobody waits for longer than `patience`.
     pub fn new(lookup: Lookup, store: Arc<dyn Store>, apps: HashMap<String, String>, patience: Duration) -> Self {
-        Self { lookup, store, patience, apps: Mutex::new(apps), lookups: Mutex::default(), silence: Silence::default() }
+        let (lookups, asking) = (Mutex::default(), Semaphore::new(AT_ONCE));
+        Self { lookup, store, patience, apps: Mutex::new(apps), lookups, asking, silence: Silence::default() }
     }
 
     /// Replaces the apps of the endpoints.
@@ -154,7 +165,7 @@ impl Enrichment {
             return Err("the program stops, and asks App Store Connect no more");
         }
         if under_way >= MOST {
-            return Err("App Store Connect is being asked about many other events");
+            return Err(CROWDED);
         }
         if !self.silence.may_ask() {
             return Err("App Store Connect did not answer a moment ago, and is not asked again yet");
@@ -172,6 +183,16 @@ impl Enrichment {
     }
 
     async fn look_up(&self, receipt: &Receipt, event: &Event, sender: &watch::Sender<Progress>) {
+        let end_without = |missing: Arc<str>| {
+            sender.send_modify(|progress| {
+                progress.known.missing = Some(missing);
+                progress.has_ended = true;
+            });
+        };
+        // Whose turn comes later than that would end when nobody waits for it any more, and only keep others waiting.
+        let Ok(Ok(_turn)) = tokio::time::timeout(self.patience / 2, self.asking.acquire()).await else {
+            return end_without(CROWDED.into());
+        };
         let app = self.apps.lock().unwrap_or_else(PoisonError::into_inner).get(&receipt.endpoint).cloned();
         let so_far = |details: &Details| {
             self.silence.answered();
@@ -181,15 +202,11 @@ impl Enrichment {
         let found = tokio::time::timeout(LONGEST, self.lookup.details(event, app.as_deref(), &so_far)).await;
         let took = started.elapsed();
         let Ok(found) = found else {
-            self.silence.unanswered();
+            self.silence.waited_in_vain(started);
             metrics::lookup(LookedUp::Unavailable, took);
             let missing = format!("App Store Connect did not tell all within {}", humantime::format_duration(LONGEST));
             tracing::warn!(receipt.id = receipt.id.0, error = %missing, "could not look up what an event is about");
-            sender.send_modify(|progress| {
-                progress.known.missing = Some(missing.into());
-                progress.has_ended = true;
-            });
-            return;
+            return end_without(missing.into());
         };
         let missing = self.judge(receipt, &found, took);
         self.keep(receipt.id, &found).await;

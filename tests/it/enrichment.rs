@@ -159,6 +159,33 @@ async fn an_api_that_talks_nonsense_delays_little() {
 }
 
 #[tokio::test]
+async fn in_a_crowd_a_few_are_looked_up_to_their_end_and_the_others_go_on_without() {
+    let server = answering(app()).await;
+    let (registry, mut told) = telling();
+    let running = Running::start(&[asc_at(&server), block("a", "concurrency = 30\nenrich = 'required'")].concat(), &registry);
+    for number in 1..=30 {
+        let event = sample::of(&EventKind::AppUnavailable).id(&number.to_string()).app_id(&number.to_string());
+        running.take_in(event.body()).await;
+    }
+    assert!(heard(&mut told).await.2.is_some_and(|details| details.app_name().is_some()));
+    let mut crowded = 0;
+    for id in 1..=30 {
+        let tried = async {
+            loop {
+                match running.dispatch(id, "a").await.and_then(|dispatch| dispatch.history.into_iter().next()) {
+                    Some(attempt) => return attempt.error,
+                    None => tokio::time::sleep(Duration::from_millis(10)).await,
+                }
+            }
+        };
+        let error = tokio::time::timeout(Duration::from_secs(20), tried).await.expect("every event is tried");
+        crowded += usize::from(error.is_some_and(|error| error.contains("is being asked about many other events")));
+    }
+    // Of seven, three are told at once and four have their turn: requests are made one a second after the first three.
+    assert!(crowded >= 20, "{crowded}");
+}
+
+#[tokio::test]
 async fn required_details_are_waited_for_by_their_handler_alone() {
     let server = MockServer::start().await;
     Mock::given(any()).respond_with(ResponseTemplate::new(503)).mount(&server).await;
