@@ -4,6 +4,7 @@
 //!
 //! - `nothing`: breaks no promise;
 //! - `acknowledge-first`: says that an event is kept before it is;
+//! - `adrift`: does not look whether the files that it writes to are still there;
 //! - `synchronous-normal`: commits without waiting for the disk;
 //! - `share-one-worker`: takes on nothing new until all that was taken on is finished, whichever handler it is owed to;
 //! - `select-then-insert`: asks whether an event is known, and then writes it, in two steps;
@@ -55,6 +56,7 @@ use tokio::{
 enum Sabotage {
     Nothing,
     AcknowledgeFirst,
+    Adrift,
     SynchronousNormal,
     ShareOneWorker,
     SelectThenInsert,
@@ -79,6 +81,7 @@ async fn main() -> anyhow::Result<()> {
     let how = match how {
         "nothing" => Sabotage::Nothing,
         "acknowledge-first" => Sabotage::AcknowledgeFirst,
+        "adrift" => Sabotage::Adrift,
         "synchronous-normal" => Sabotage::SynchronousNormal,
         "share-one-worker" => Sabotage::ShareOneWorker,
         "select-then-insert" => Sabotage::SelectThenInsert,
@@ -102,7 +105,11 @@ async fn main() -> anyhow::Result<()> {
     let registry = Registry::builtin().register_handler("panic", panics);
     let StoreUrl::Sqlite(path) = &loaded.config.store.url else { bail!("the twin knows no other store than SQLite") };
     let options = Options::new(path).reserve(loaded.config.store.reserve);
-    let options = if how == Sabotage::SynchronousNormal { options.synchronous_normal() } else { options };
+    let options = match how {
+        Sabotage::SynchronousNormal => options.synchronous_normal(),
+        Sabotage::Adrift => options.adrift(),
+        _ => options,
+    };
     let store = Twin::new(Sqlite::open(options)?, how);
     let app = App::with_store(&loaded, &registry, store, Arc::new(SystemClock::new()))?;
     let (shutdown, mut asked) = (app.shutdown().clone(), signal(SignalKind::terminate())?);

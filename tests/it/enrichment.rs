@@ -164,7 +164,7 @@ async fn in_a_crowd_a_few_are_looked_up_to_their_end_and_the_others_go_on_withou
     let (registry, mut told) = telling();
     let running = Running::start(&[asc_at(&server), block("a", "concurrency = 30\nenrich = 'required'")].concat(), &registry);
     for number in 1..=30 {
-        let event = sample::of(&EventKind::AppUnavailable).id(&number.to_string()).app_id(&number.to_string());
+        let event = sample::of(&EventKind::AppUnavailable).id(number.to_string()).app_id(number.to_string());
         running.take_in(event.body()).await;
     }
     assert!(heard(&mut told).await.2.is_some_and(|details| details.app_name().is_some()));

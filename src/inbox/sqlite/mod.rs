@@ -16,6 +16,7 @@
 //! back would mean to move others into their place, and a map of all pages to do it by, written at every insert.
 
 mod account;
+mod anchor;
 mod checkpoint;
 mod column;
 mod company;
@@ -26,6 +27,7 @@ mod hours;
 mod ledger;
 mod listing;
 mod notes;
+mod options;
 mod pause;
 mod place;
 mod reading;
@@ -39,14 +41,14 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use self::{checkpoint::Checkpoints, disk::Disk, ledger::Ledger, reading::Readers, schema::Age, writer::Writer};
+pub use self::options::Options;
+use self::{anchor::Anchor, checkpoint::Checkpoints, disk::Disk, ledger::Ledger, reading::Readers, schema::Age, writer::Writer};
 use super::{
     Accepted, Arrival, Attempt, Claim, Claimed, Content, DispatchId, Finish, Identity, Owed, ReceiptId, Store, StoreError, Unread,
     account::{Account, Entry, Pass},
@@ -57,60 +59,6 @@ use super::{
 
 /// How many dead dispatches are revived in one transaction.
 const REVIVED_AT_ONCE: usize = 500;
-
-/// Which file, and how to treat it.
-#[derive(Clone, Debug)]
-pub struct Options {
-    path: PathBuf,
-    exclusive: bool,
-    reserve: u64,
-    patience: Duration,
-    synchronous: i64,
-}
-
-impl Options {
-    /// The store of a server, at `path`, a regular file on a local disk. It is made if it is not there, and so is its directory.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        const FULL: i64 = 2;
-        Self {
-            path: path.into(),
-            exclusive: true,
-            reserve: 32 * 1_024 * 1_024,
-            patience: Duration::from_secs(2),
-            synchronous: FULL,
-        }
-    }
-
-    /// Opens the file beside a server that may have it open: nothing is made, and nothing that is claimed is taken back.
-    #[must_use]
-    pub fn shared(mut self) -> Self {
-        self.exclusive = false;
-        self
-    }
-
-    /// How many bytes of the disk are to stay free: with less, nothing new is accepted, and what was accepted can still be finished.
-    /// Never more than a twentieth of the disk. 32 MiB if nothing is said.
-    #[must_use]
-    pub fn reserve(mut self, bytes: u64) -> Self {
-        self.reserve = bytes;
-        self
-    }
-
-    /// How long to wait for another process that is writing. 2 seconds if nothing is said.
-    #[must_use]
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
-        self
-    }
-
-    /// Commits without a sync. It breaks the promise of [`Store::accept`] on purpose: the power-loss tests must see it broken.
-    #[cfg(feature = "sabotage")]
-    #[must_use]
-    pub fn synchronous_normal(mut self) -> Self {
-        self.synchronous = 1;
-        self
-    }
-}
 
 /// A store in a SQLite database.
 ///
@@ -149,17 +97,17 @@ impl Sqlite {
             }
         }
         let fate = writer::Fate::default();
-        let checkpoints = if options.exclusive {
+        let (checkpoints, anchor) = if options.exclusive {
             connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(|error| fault::of_read(&error))?;
             Checkpoints::make_durable(&connection)?;
             take_back(&mut Ledger::new(&connection)).map_err(|error| fault::of_read(&error))?;
-            Checkpoints::start(place::connect(&path, &options)?, fate.clone())?
+            (Checkpoints::start(place::connect(&path, &options)?, fate.clone())?, options.anchor(&path)?)
         } else {
-            Checkpoints::Theirs
+            (Checkpoints::Theirs, Anchor::default())
         };
         let directory = path.parent().unwrap_or(Path::new("/")).to_owned();
         Ok(Self {
-            writer: Arc::new(Writer::start(connection, checkpoints, fate.clone(), held)?),
+            writer: Arc::new(Writer::start(connection, checkpoints, anchor, fate.clone(), held)?),
             disk: Disk::new(directory, options.reserve),
             readers: Readers::new(path.clone(), options, fate),
             path,

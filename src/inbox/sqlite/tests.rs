@@ -1,6 +1,6 @@
 //! Faults that cannot be made from outside: a full disk, a failing sync, a task that fails among others.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::{

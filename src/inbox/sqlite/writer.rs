@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 
 use super::{
     super::StoreError,
+    anchor::Anchor,
     checkpoint::Checkpoints,
     company::{Company, Haste, is_hurried},
     fault,
@@ -57,6 +58,7 @@ impl Writer {
     pub(super) fn start(
         connection: Connection,
         checkpoints: Checkpoints,
+        anchor: Anchor,
         fate: Fate,
         held: impl Send + 'static,
     ) -> Result<Self, StoreError> {
@@ -65,7 +67,8 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || {
-                Desk { ledger: Ledger::new(&connection), checkpoints, fate: told, company: Company::default() }.work(&tasks);
+                Desk { ledger: Ledger::new(&connection), checkpoints, anchor, fate: told, company: Company::default() }
+                    .work(&tasks);
                 drop(held);
             })
             .map_err(|error| StoreError::Unavailable(format!("cannot start the writing thread: {error}")))?;
@@ -194,6 +197,7 @@ where
 struct Desk<'c> {
     ledger: Ledger<'c>,
     checkpoints: Checkpoints,
+    anchor: Anchor,
     fate: Fate,
     company: Company,
 }
@@ -239,7 +243,7 @@ impl Desk<'_> {
         if let Some(fate) = self.fate.get() {
             return Err(fate.clone());
         }
-        let Err(error) = self.attempt(batch) else { return Ok(()) };
+        let Err(error) = self.attempt(batch) else { return self.make_sure_of_the_files() };
         self.ledger.forget();
         let undone = self.ledger.connection.is_autocommit() || self.ledger.connection.execute_batch("ROLLBACK").is_ok();
         let error = self.note(&error);
@@ -252,6 +256,14 @@ impl Desk<'_> {
             task.attempt(&mut self.ledger)?;
         }
         self.ledger.commit()
+    }
+
+    fn make_sure_of_the_files(&self) -> Result<(), StoreError> {
+        let Some(file) = self.anchor.lost() else { return Ok(()) };
+        let file = file.display();
+        Err(self.break_down(format!(
+            "`{file}` was removed, or replaced by another file: what is written is not found at the next start"
+        )))
     }
 
     fn note(&self, error: &rusqlite::Error) -> StoreError {
