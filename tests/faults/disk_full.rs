@@ -65,9 +65,18 @@ fn check(size: usize, free: u64) {
         number += 1;
         http::send(server.public(), &event(&event_id(number))).is_ok_and(|answer| answer.status() == 200)
     });
+    eventually("those are done too", Duration::from_mins(1), || Kept::read(setup.store()).open == 0);
     server.kill();
     assert_sound(setup.store());
-    assert_eq!(ledger.missing_from(&Kept::read(setup.store()).events), 0, "acknowledged, and not in the store");
+    let kept = Kept::read(setup.store());
+    assert_eq!(ledger.missing_from(&kept.events), 0, "acknowledged, and not in the store");
+    assert_eq!(
+        usize::try_from(kept.done),
+        Ok(kept.receipts),
+        "what was accepted while the disk filled up is done, and none of it dead"
+    );
+    let again: Vec<_> = sink.counts().into_iter().filter(|(_, times)| *times != 1).collect();
+    assert_eq!(again, [], "a result that cannot be recorded is a handler that runs again");
     report(&format!(
         "{} events until the disk was full, 0 lost, all handled; healed {healed:.1?} after there was room",
         ledger.len()

@@ -119,7 +119,7 @@ fn sleep(turn: u8) -> String {
     format!("sleep 8639{turn}.{}", std::process::id())
 }
 
-/// The processes whose command line contains `mark`, zombies included.
+/// The processes whose command line contains `mark`; a zombie has none.
 fn alive(mark: &str) -> Vec<String> {
     let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| fs::read(entry.unwrap().path().join("cmdline")).ok());
     let lines = processes.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
@@ -145,11 +145,19 @@ fn zombies() -> usize {
 #[tokio::test]
 async fn giving_up_kills_the_grandchildren_too() {
     let sleep = sleep(1);
+    let mut seen = 0;
     for _ in 0..20 {
         let exec = sh(&format!("{sleep} & ({sleep} & wait) & {sleep}"), "");
-        let attempt = exec.handle(event(), Context::sample());
-        assert!(tokio::time::timeout(Duration::from_millis(60), attempt).await.is_err());
+        let attempt = tokio::time::timeout(Duration::from_millis(60), exec.handle(event(), Context::sample()));
+        let look = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            alive(&sleep).iter().filter(|line| !line.contains("sh -c")).count()
+        };
+        let (ended, there) = tokio::join!(attempt, look);
+        assert!(ended.is_err());
+        seen = seen.max(there);
     }
+    assert!(seen >= 2, "{seen} at a time were there to be killed");
     none_alive(&sleep).await;
 }
 
