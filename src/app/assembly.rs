@@ -4,6 +4,7 @@
 
 use std::{fs, sync::Arc};
 
+use super::advice;
 use crate::{
     act, asc,
     clock::{Clock, SystemClock},
@@ -38,7 +39,10 @@ pub fn load(sources: &Sources, registry: &Registry) -> Result<Loaded, Problems> 
         let workshop = Workshop { registry, origins, outgoing, voice: Voice::default() };
         found.extend(draft.outlines.iter().filter_map(|outline| workshop.build(outline).err()).flatten());
     }
-    draft.settle(found)
+    let mut loaded = draft.settle(found)?;
+    let advice = advice::of(&loaded, SystemClock::new().now());
+    loaded.warnings.extend(advice);
+    Ok(loaded)
 }
 
 /// Everything that is wrong with the handlers of a configuration and its key for App Store Connect, or nothing.

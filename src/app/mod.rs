@@ -3,6 +3,7 @@
 //! [`App::run`] is the whole program: it listens, works, tidies, and stops in order. A program that has an axum application of its own
 //! takes [`App::ready`], [`App::router`] and [`App::work`] instead.
 
+mod advice;
 mod apple;
 mod assembly;
 mod details;

@@ -35,13 +35,7 @@ mod setup;
 mod token;
 pub mod webhook;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -80,9 +74,6 @@ const RATE_LIMIT: &str = "x-rate-limit";
 /// How long one attempt of a request may take that somebody waits for.
 const BRIEF_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// A wait for a turn from which on it is said in the log.
-const LONG_WAIT: Duration = Duration::from_secs(10);
-
 /// How App Store Connect is asked.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -112,8 +103,6 @@ pub struct Client {
     http: HttpClient,
     tokens: Tokens,
     pace: Pace,
-    /// Whether the log has been told that Apple makes everybody wait.
-    is_slow: AtomicBool,
     clock: Arc<dyn Clock>,
 }
 
@@ -128,7 +117,6 @@ impl Client {
             http: outgoing.client(reach)?,
             tokens: Tokens::new(credentials, Arc::clone(&clock)),
             pace: Pace::new(settings.interval, settings.burst),
-            is_slow: AtomicBool::new(false),
             settings,
             clock,
         })
@@ -176,7 +164,7 @@ impl Client {
                 // Whoever has trouble answering is not to be crowded.
                 self.pace.lull().await;
             }
-            self.turn(request.brief).await;
+            self.pace.told_turn(request.brief).await;
             let error = match self.attempt(&request, attempt).await {
                 // Of two tries to delete, the first worked and its answer was lost.
                 Err(Error::Refused { call, refusal })
@@ -207,25 +195,6 @@ impl Client {
             }
             may_be_done |= !error.left_no_trace();
             attempt += 1;
-        }
-    }
-
-    async fn turn(&self, of_many: bool) {
-        let turn = async { if of_many { self.pace.turn_of_many().await } else { self.pace.turn().await } };
-        tokio::pin!(turn);
-        if tokio::time::timeout(LONG_WAIT, &mut turn).await.is_err() {
-            // Of the many that may wait for the same reason, the first says it.
-            if self.wait().is_some() && !self.is_slow.swap(true, Ordering::Relaxed) {
-                let left = self.rate_limit().map(|limit| limit.remaining);
-                tracing::info!(
-                    asc.requests_left = left,
-                    "going slowly: App Store Connect asks to wait, or has few requests left for this hour"
-                );
-            }
-            turn.await;
-        }
-        if self.wait().is_none() {
-            self.is_slow.store(false, Ordering::Relaxed);
         }
     }
 

@@ -6,7 +6,10 @@
 //! a fixed interval, and stretches the interval when little is left. When Apple says *too many*, everybody waits.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,6 +20,9 @@ const LOW_WATER: u32 = 10;
 
 /// The longest interval between two turns, however little is left.
 const LONGEST_INTERVAL: Duration = Duration::from_mins(1);
+
+/// A wait for a turn from which on it is said in the log.
+const LONG_WAIT: Duration = Duration::from_secs(10);
 
 /// How much of Apple's allowance is left, as its last answer said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -54,6 +60,8 @@ pub(super) struct Pace {
     interval: Duration,
     /// How far ahead of the interval one may be: what a burst amounts to.
     allowance: Duration,
+    /// Whether the log has been told that Apple makes everybody wait.
+    is_told: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -76,6 +84,7 @@ impl Pace {
             queue_of_many: tokio::sync::Mutex::default(),
             interval,
             allowance: interval * burst.saturating_sub(1),
+            is_told: AtomicBool::new(false),
             state: Mutex::default(),
         }
     }
@@ -93,6 +102,25 @@ impl Pace {
     pub(super) async fn turn_of_many(&self) {
         let _first_of_many = self.queue_of_many.lock().await;
         self.turn().await;
+    }
+
+    /// Waits for a turn, as one of many or as somebody else. If it takes long and Apple is the reason, the first who waits says so.
+    pub(super) async fn told_turn(&self, of_many: bool) {
+        let turn = async { if of_many { self.turn_of_many().await } else { self.turn().await } };
+        tokio::pin!(turn);
+        if tokio::time::timeout(LONG_WAIT, &mut turn).await.is_err() {
+            if self.wait().is_some() && !self.is_told.swap(true, Ordering::Relaxed) {
+                let left = self.left().map(|limit| limit.remaining);
+                tracing::info!(
+                    asc.requests_left = left,
+                    "going slowly: App Store Connect asks to wait, or has few requests left for this hour"
+                );
+            }
+            turn.await;
+        }
+        if self.wait().is_none() {
+            self.is_told.store(false, Ordering::Relaxed);
+        }
     }
 
     /// Waits until an interval has passed since the last turn, so that the next one uses up nothing of a burst. Nobody takes a turn

@@ -3,6 +3,7 @@
 use std::{
     fs,
     net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Child, Command, Output, Stdio},
     thread,
@@ -232,6 +233,56 @@ fn everything_that_is_wrong_is_said_at_once() {
     );
     let serving = String::from_utf8(place.check(&["serve"], 1).stderr).unwrap();
     assert!(serving.contains("handler[1].when") && serving.ends_with("9 problems in the configuration\n"), "{serving}");
+}
+
+/// Legal, and hardly meant: by key, what of it is said.
+const HARDLY_MEANT: [(&str, &str); 5] = [
+    ("endpoint[0].secrets", "everything that comes is refused"),
+    ("endpoint[1].secrets", "`old`, which has expired"),
+    ("handler[0].when", "`details`, which nobody tells"),
+    ("handler[1].enrich", "`required`, while nobody tells details"),
+    ("handler[2].events", "which come to none of the handler's endpoints"),
+];
+
+#[test]
+fn what_can_hardly_be_meant_is_warned_about() {
+    let place = Place::new();
+    let configuration = r#"
+        [[endpoint]]
+        name = "shut"
+        path = "/shut"
+        secrets = [{ value = "a secret of nineteen bytes", not_after = "2020-01-01T00:00:00Z" }]
+        [[endpoint]]
+        name = "rotated"
+        path = "/rotated"
+        secrets = [
+            { value = "another secret of the same sort", not_after = "2020-01-01T00:00:00Z", label = "old" },
+            { value = "and one that goes on being one", not_after = "9000-01-01T00:00:00Z" },
+        ]
+        [[handler]]
+        name = "deaf"
+        kind = "log"
+        when = "details.app.name == 'Harbor'"
+        [[handler]]
+        name = "eager"
+        kind = "log"
+        enrich = "required"
+        [[handler]]
+        name = "builder"
+        kind = "log"
+        events = ["xcode_cloud"]
+    "#;
+    let file = place.folder.path().join("config.toml");
+    fs::write(&file, configuration).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let found = place.json(&["check", "--json"]);
+    assert_eq!(found["ok"], true);
+    let warnings = found["warnings"].as_array().unwrap();
+    for (at, words) in HARDLY_MEANT {
+        let is_said = |warning: &Value| warning["key"] == at && warning["message"].as_str().unwrap().contains(words);
+        assert!(warnings.iter().any(is_said), "{at}: {warnings:#?}");
+    }
+    assert_eq!(warnings.len(), HARDLY_MEANT.len(), "{warnings:#?}");
 }
 
 #[test]
