@@ -36,6 +36,16 @@ pub(super) fn endpoint<'c>(config: &'c Config, name: &str) -> Result<&'c Endpoin
     Ok(endpoint)
 }
 
+/// The endpoint with this name, for a marketplace's webhook.
+pub(super) fn marketplace<'c>(config: &'c Config, name: &str) -> Result<&'c Endpoint, Failure> {
+    let endpoint = endpoint(config, name)?;
+    if endpoint.kind != EndpointKind::Marketplace {
+        return Err(Failure::new(format!("the endpoint `{name}` is for an app's webhook, and not for a marketplace's"))
+            .hint("`asc-webhooks webhooks` is for those; an endpoint for a marketplace has `kind = \"marketplace\"`".to_owned()));
+    }
+    Ok(endpoint)
+}
+
 /// The endpoint with this name, whoever posts there.
 pub(super) fn any_endpoint<'c>(config: &'c Config, name: &str) -> Result<&'c Endpoint, Failure> {
     config.endpoints.iter().find(|endpoint| &*endpoint.name == name).ok_or_else(|| {

@@ -20,6 +20,9 @@ use crate::{
 /// The longest time that Apple is asked about at once.
 const LONGEST_WINDOW: SignedDuration = SignedDuration::from_hours(10 * 24);
 
+/// June 2025: App Store Connect has had webhooks since then, so nothing in its list is older.
+const FIRST_WEBHOOKS: Timestamp = Timestamp::constant(1_748_736_000, 0);
+
 /// How long a delivery may be under way before its event is fetched without waiting for it any longer.
 const UNDER_WAY: SignedDuration = SignedDuration::from_mins(10);
 
@@ -194,7 +197,7 @@ impl Found {
 /// Cuts the time since then into windows that Apple can be asked about. The last has no end, so that no clock has to be right.
 fn windows(since: Timestamp, now: Timestamp) -> Vec<DeliveryFilter> {
     let mut windows = Vec::new();
-    let mut from = since;
+    let mut from = since.max(FIRST_WEBHOOKS.min(now));
     while now.duration_since(from) > LONGEST_WINDOW {
         let Ok(until) = from.checked_add(LONGEST_WINDOW) else { break };
         windows.push(DeliveryFilter::since(from).until(until));
@@ -249,6 +252,13 @@ mod tests {
         let (first, second) = ("2026-10-31T12:00:00Z", "2026-11-10T12:00:00Z");
         check(first, &[(first, Some(second)), (second, Some("2026-11-20T12:00:00Z")), ("2026-11-20T12:00:00Z", None)]);
         check("2026-11-22T12:00:00Z", &[("2026-11-22T12:00:00Z", None)]);
+    }
+
+    #[test]
+    fn nobody_is_asked_about_a_time_before_there_were_webhooks() {
+        let asked = windows(Timestamp::MIN, at("2026-11-21T12:00:00Z"));
+        assert_eq!(asked.len(), 54, "eighteen months, ten days at a time");
+        assert_eq!(asked[0], DeliveryFilter::since(FIRST_WEBHOOKS).until(at("2025-06-11T00:00:00Z")));
     }
 
     #[test]

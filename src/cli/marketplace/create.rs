@@ -37,7 +37,7 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(setup: &Setup<'_>, config: &Config, client: &Client, arguments: &Arguments) -> Outcome {
-    let endpoint = arguments.endpoint.as_deref().map(|name| registered::endpoint(config, name)).transpose()?;
+    let endpoint = arguments.endpoint.as_deref().map(|name| registered::marketplace(config, name)).transpose()?;
     let url = match (&arguments.url, endpoint) {
         (Some(url), _) => url.clone(),
         (None, Some(endpoint)) => registered::url_of(config, endpoint)?,

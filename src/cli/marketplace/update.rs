@@ -33,7 +33,7 @@ pub(in crate::cli) struct Arguments {
 pub(super) async fn run(setup: &Setup<'_>, config: &Config, client: &Client, arguments: &Arguments) -> Outcome {
     let mut change = MarketplaceWebhookChange { url: arguments.url.clone(), secret: arguments.secret.read(setup)? };
     if let Some(name) = &arguments.endpoint {
-        let endpoint = registered::endpoint(config, name)?;
+        let endpoint = registered::marketplace(config, name)?;
         if change.url.is_none() {
             change.url = Some(registered::url_of(config, endpoint)?);
         }

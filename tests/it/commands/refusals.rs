@@ -47,6 +47,15 @@ async fn what_apple_will_not_take() {
 }
 
 #[tokio::test]
+async fn an_endpoint_of_another_kind() {
+    let scene = Scene::new().await;
+    let create = ["marketplace", "create", "--endpoint", "my-app"];
+    assert_told!("refused_marketplace_for_an_app", scene.place.run(&create).await.ends_with(1));
+    let update = ["marketplace", "update", "--endpoint", "my-app"];
+    assert_told!("refused_marketplace_update_for_an_app", scene.place.run(&update).await.ends_with(1));
+}
+
+#[tokio::test]
 async fn trouble_at_apples_side() {
     let scene = Scene::new().await;
     let id = scene.register();
