@@ -19,7 +19,7 @@ pub(super) struct Arguments {
     #[arg(value_parser = PossibleValuesParser::new(names()))]
     fault: Option<String>,
     /// The next so many times. Otherwise once
-    #[arg(long, value_name = "N", requires = "fault")]
+    #[arg(long, value_name = "N", requires = "fault", value_parser = clap::value_parser!(u32).range(1..))]
     next: Option<u32>,
     /// With this probability, from 0 to 1, until it is cleared
     #[arg(long, value_name = "P", requires = "fault", conflicts_with = "next")]
