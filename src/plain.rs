@@ -5,6 +5,8 @@
 //! long. Everything foreign that goes into a log line goes through [`short`], or through [`whole`] where its length is bounded already, so
 //! that a line stays one line and says what it seems to say. What programs read is never changed, and no payload ever is.
 
+use std::any::Any;
+
 /// How many characters of a text are shown where it must not fill the page.
 const SHORT: usize = 256;
 
@@ -33,6 +35,12 @@ pub fn short(text: &str) -> String {
 pub fn is_code(text: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-');
     (1..=LONGEST_CODE).contains(&text.len()) && text.bytes().all(is_part)
+}
+
+/// What a panic says; as foreign as any other text.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message")
 }
 
 /// Whether a character can be seen, and changes nothing around it.

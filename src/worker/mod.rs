@@ -7,6 +7,7 @@
 //! No transaction is open while a handler runs. If the process dies, its leases are void and the work is claimed again.
 
 pub mod backoff;
+mod call;
 mod end;
 mod hold;
 pub mod janitor;
@@ -16,16 +17,16 @@ mod stranded;
 pub mod trial;
 mod under_way;
 
-use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 pub use self::lane::Lane;
 use self::{
-    end::{End, panic_text},
+    call::call,
+    end::End,
     hold::Holds,
     kept::InStore,
     under_way::{Counted, UnderWay},
@@ -35,7 +36,7 @@ use crate::{
     config::Enrich,
     enrichment::Enrichment,
     event::{Details, Event},
-    handler::{Context, Handler as _, HandlerError, route::When},
+    handler::{Context, HandlerError, route::When},
     inbox::{AttemptResult, Claim, Claimed, Finish, Room, Source, Store, StoreError, Verdict},
     plain,
     shutdown::Shutdown,
@@ -188,8 +189,8 @@ impl Worker {
         let end = self.handle(lane, &claimed, shutdown).await;
         let took = started.elapsed();
         self.hold(lane, &end);
-        let for_log = end.for_log();
-        let verdict = self.verdict(lane, &claimed, end);
+        let for_log = if let End::Failed(failure) = &end { failure.for_log() } else { None };
+        let verdict = end.verdict(&lane.retry, claimed.attempt, self.clock.steady(), chance());
         match &verdict {
             Verdict::Done => metrics::attempt(&lane.name, AttemptResult::Ok, took),
             Verdict::Retry { result, .. } | Verdict::Dead { result, .. } => metrics::attempt(&lane.name, *result, took),
@@ -213,7 +214,7 @@ impl Worker {
         }
         let event = match claimed.receipt.source.read(claimed.body.clone()) {
             Ok(event) => Arc::new(event),
-            Err(error) => return End::Answered(Err(HandlerError::reject(error))),
+            Err(error) => return HandlerError::reject(error).into(),
         };
         let known = tokio::select! {
             biased;
@@ -222,24 +223,18 @@ impl Worker {
         };
         let details = match known {
             Ok(details) => details,
-            Err(error) => return End::Answered(Err(error)),
+            Err(error) => return error.into(),
         };
         let is_wanted = |when: &When| when.holds(&lane.name, &claimed.receipt.endpoint, &event, details.as_deref());
         if !lane.when.as_ref().is_none_or(is_wanted) {
-            return End::Answered(Ok(()));
+            return End::Done;
         }
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
         let kept = InStore { store, clock, receipt: claimed.receipt.id, handler: Arc::clone(&lane.name) };
         let context = Context { kept: Some(Arc::new(kept)), details, ..context(claimed, shutdown) };
-        // The call itself may panic, before there is a future: so it is made inside the guarded one.
-        let handling = async { lane.handler.handle(event, context).await };
         tokio::select! {
             biased;
-            ended = tokio::time::timeout(lane.timeout, AssertUnwindSafe(handling).catch_unwind()) => match ended {
-                Ok(Ok(answer)) => End::Answered(answer),
-                Ok(Err(panic)) => End::Panicked(panic),
-                Err(_) => End::TimedOut(lane.timeout),
-            },
+            answer = call(&lane.handler, event, context, lane.timeout) => answer.map_or_else(End::Failed, |()| End::Done),
             () = shutdown.hard().cancelled() => End::CutOff,
         }
     }
@@ -266,8 +261,8 @@ impl Worker {
 
     /// Gives the handler nothing for a while, if that is what its other side asks for.
     fn hold(&self, lane: &Lane, end: &End) {
-        let End::Answered(Err(error)) = end else { return };
-        if let Some(wait) = error.after().and_then(|asked| self.holds.hold(&lane.name, asked, self.clock.steady())) {
+        let End::Failed(failure) = end else { return };
+        if let Some(wait) = failure.after().and_then(|asked| self.holds.hold(&lane.name, asked, self.clock.steady())) {
             let wait_ms = u64::try_from(wait.as_millis()).unwrap_or_default();
             tracing::warn!(
                 handler.name = &*lane.name,
@@ -279,33 +274,6 @@ impl Worker {
 
     fn patience(&self) -> Duration {
         self.enrichment.as_ref().map_or(Duration::ZERO, |enrichment| enrichment.patience())
-    }
-
-    fn verdict(&self, lane: &Lane, claimed: &Claimed, end: End) -> Verdict {
-        let (error, after) = match end {
-            End::Answered(Ok(())) => return Verdict::Done,
-            End::Answered(Err(error)) if error.is_reject() => {
-                return Verdict::Dead { result: AttemptResult::Rejected, error: error.to_string() };
-            }
-            End::NoneLeft => {
-                let (begun, allowed) = (claimed.attempt - 1, backoff::attempts(&lane.retry));
-                let error = format!("no attempt is left: {begun} have begun, and the schedule has {allowed}");
-                return Verdict::Dead { result: AttemptResult::Lost, error };
-            }
-            // Stopping in order must not use up the last attempt: the next start would find nothing left to try.
-            End::CutOff if claimed.attempt >= backoff::attempts(&lane.retry) => return Verdict::PutBack,
-            End::CutOff => {
-                let error = "cut off, because the program stopped".into();
-                return Verdict::Retry { due_at: self.clock.steady(), result: AttemptResult::Lost, error };
-            }
-            End::Answered(Err(error)) => (error.to_string(), error.after()),
-            End::Panicked(panic) => (format!("panicked: {}", panic_text(panic.as_ref())), None),
-            End::TimedOut(timeout) => (format!("took longer than {}", humantime::format_duration(timeout)), None),
-        };
-        match backoff::wait(&lane.retry, claimed.attempt, after, chance()) {
-            Some(wait) => Verdict::Retry { due_at: later(self.clock.steady(), wait), result: AttemptResult::Failed, error },
-            None => Verdict::Dead { result: AttemptResult::Failed, error },
-        }
     }
 
     /// Records a result, however long the store makes us wait: giving up would run the handler again.

@@ -3,12 +3,11 @@
 //! It goes through the handler's real code, with its configuration, its template and its time-out, and to the real service: so it
 //! proves what a preview cannot. Only handlers that say so take a test: what starts a build must not be tried out like this.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use futures_util::FutureExt as _;
 use jiff::Timestamp;
 
-use super::{Worker, panic_text};
+use super::{Worker, call::call};
 use crate::{
     event::{Event, EventKind, details, sample},
     handler::{BoxHandler, Context, Handler as _},
@@ -34,13 +33,7 @@ pub async fn trial(name: &Arc<str>, handler: &BoxHandler, timeout: Duration, now
         name.insert_str(0, &format!("{MARK} "));
     }
     let context = Context::test(Arc::clone(name), details, now);
-    // The call itself may panic, before there is a future: so it is made inside the guarded one.
-    let handling = async { handler.handle(Arc::new(event), context).await };
-    match tokio::time::timeout(timeout, AssertUnwindSafe(handling).catch_unwind()).await {
-        Ok(Ok(answer)) => answer.map_err(|error| TrialError::Failed(error.to_string())),
-        Ok(Err(panic)) => Err(TrialError::Failed(format!("panicked: {}", panic_text(panic.as_ref())))),
-        Err(_) => Err(TrialError::Failed(format!("took longer than {}", humantime::format_duration(timeout)))),
-    }
+    call(handler, Arc::new(event), context, timeout).await.map_err(|failure| TrialError::Failed(failure.to_string()))
 }
 
 impl Worker {
