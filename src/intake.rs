@@ -12,7 +12,7 @@ use tokio::{sync::Notify, time::Instant};
 use crate::{
     clock::Clock,
     event::{Event, NotAnEvent},
-    handler::route::{Route, Routes},
+    handler::route::{Routes, Taken},
     inbox::{Accepted, Arrival, Content, Identity, Owed, ReceiptId, Received, Source, Store, StoreError, Unread},
     plain,
     telemetry::metrics::{self, TakenIn},
@@ -108,7 +108,12 @@ impl Intake {
 
     fn owed(&self, endpoint: &str, event: &Event) -> Vec<Owed> {
         let routes = self.routes.load();
-        let owed = |route: &Route| Owed { handler: Arc::clone(&route.handler), in_order: route.in_order };
+        let owed = |Taken { route, doubts }: Taken<'_>| {
+            for doubt in doubts {
+                doubt.tell(&route.handler, event);
+            }
+            Owed { handler: Arc::clone(&route.handler), in_order: route.in_order }
+        };
         routes.matching(endpoint, event).map(owed).collect()
     }
 }

@@ -8,6 +8,7 @@
 
 mod answer;
 mod chat;
+mod doubt;
 mod email;
 mod erased;
 mod error;
@@ -46,6 +47,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::kept::Kept;
 use self::message::Told;
 pub use self::{
+    doubt::Doubt,
     erased::BoxHandler,
     error::HandlerError,
     exec::Exec,
@@ -71,7 +73,8 @@ use crate::event::{Details, Event, EventKind};
 /// 4. **Bounded.** A call that has not returned after the handler's `timeout` is dropped at its next await point, as it is when the
 ///    program stops and the grace period is over. The first is a failed attempt; the second is made again at the next start, and does
 ///    not use up the last attempt.
-/// 5. **Isolated.** A panic is a failed attempt and touches nothing else.
+/// 5. **Isolated.** A panic in [`handle`](Self::handle) is a failed attempt, and one in [`wants`](Self::wants) counts as a yes; neither
+///    touches anything else.
 ///
 /// Do not implement this trait for a plain function: [`handler_fn`] wraps one, and [`on`] wraps one that wants a single family of
 /// events. Do not keep events for later inside a handler: answer [`HandlerError::retry`] and they come back.
@@ -86,7 +89,8 @@ pub trait Handler: Send + Sync + 'static {
     /// Any error that is neither [`HandlerError::retry`] nor [`HandlerError::reject`] (one that arrives by `?`) is tried again.
     fn handle(&self, event: Arc<Event>, ctx: Context) -> impl Future<Output = Result<(), HandlerError>> + Send;
 
-    /// Whether events of this kind are for this handler at all. Events of other kinds are never owed to it.
+    /// Whether events of this kind are for this handler at all. Events of other kinds are never owed to it. It is asked before an event
+    /// is kept, while the sender waits: so it must answer at once.
     fn wants(&self, kind: &EventKind) -> bool {
         let _ = kind;
         true

@@ -36,7 +36,7 @@ use crate::{
     config::Enrich,
     enrichment::Enrichment,
     event::{Details, Event},
-    handler::{Context, HandlerError, route::When},
+    handler::{Context, Doubt, HandlerError},
     inbox::{AttemptResult, Claim, Claimed, Finish, Room, Source, Store, StoreError, Verdict},
     plain,
     shutdown::Shutdown,
@@ -225,9 +225,10 @@ impl Worker {
             Ok(details) => details,
             Err(error) => return error.into(),
         };
-        let is_wanted = |when: &When| when.holds(&lane.name, &claimed.receipt.endpoint, &event, details.as_deref());
-        if !lane.when.as_ref().is_none_or(is_wanted) {
-            return End::Done;
+        match lane.when.as_ref().map(|when| when.holds(&claimed.receipt.endpoint, &event, details.as_deref())) {
+            None | Some(Ok(true)) => {}
+            Some(Ok(false)) => return End::Done,
+            Some(Err(error)) => Doubt::from(error).tell(&lane.name, &event),
         }
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
         let kept = InStore { store, clock, receipt: claimed.receipt.id, handler: Arc::clone(&lane.name) };

@@ -1,17 +1,24 @@
 //! Which handlers an event is owed to.
 //!
-//! Pure: an event, an endpoint's name and the routes in, handlers' names out. What nobody signed is owed only to handlers that ask
+//! Pure: an event, an endpoint's name and the routes in, the routes that it takes out. What nobody signed is owed only to handlers that ask
 //! for it: whose `events` name it, or whose `endpoints` name where it came in. That `*` would take it too is not asking, nor is a
 //! `when`. What is asked first costs least: the kind, then the endpoint, then the `when` expression. An expression that fails on an
-//! event counts as true, so that a mistake in it brings an event too many and never one too few; so does one that depends on
-//! details of the event, which are not known yet: the worker asks it again.
+//! event counts as true, as does a handler that panics when it is asked what it wants ([`Doubt`]): so that a mistake brings an event too
+//! many and never one too few. So does an expression that depends on details of the event, which are not known yet: the worker asks
+//! it again.
 
 mod when;
 
-use std::{cell::OnceCell, fmt, sync::Arc};
+use std::{
+    cell::OnceCell,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use self::when::{Scope, Truth};
 pub use self::when::{When, WhenError};
+use super::Doubt;
 use crate::{
     event::{Event, EventKind, FamilyName, KindPattern},
     plain,
@@ -43,6 +50,12 @@ impl Route {
     fn asks_for_unsigned(&self, family: FamilyName) -> bool {
         !self.endpoints.is_empty() || self.patterns.iter().any(|pattern| pattern.names(family))
     }
+
+    /// Whether the handler wants the kind. Its answer is code of somebody else's, and what it is asked for is not kept yet: so a panic in
+    /// it ends here.
+    fn is_wanted(&self, kind: &EventKind) -> Result<bool, Doubt> {
+        catch_unwind(AssertUnwindSafe(|| (self.wants)(kind))).map_err(|panic| Doubt::Wants(plain::panic_text(&*panic).to_owned()))
+    }
 }
 
 impl fmt::Debug for Route {
@@ -70,26 +83,36 @@ impl Routes {
     }
 
     /// The routes that an event takes. Nothing is allocated unless there is a `when` to ask.
-    pub fn matching<'a>(&'a self, endpoint: &'a str, event: &'a Event) -> impl Iterator<Item = &'a Route> {
+    pub fn matching<'a>(&'a self, endpoint: &'a str, event: &'a Event) -> impl Iterator<Item = Taken<'a>> {
         let scope = OnceCell::new();
-        self.routes.iter().filter(move |route| {
-            route.patterns.iter().any(|pattern| pattern.matches(&event.kind))
+        self.routes.iter().filter_map(move |route| {
+            let mut doubts = Vec::new();
+            let mut unless_in_doubt = |answer: Result<bool, Doubt>| {
+                answer.unwrap_or_else(|doubt| {
+                    doubts.push(doubt);
+                    true
+                })
+            };
+            let is_taken = route.patterns.iter().any(|pattern| pattern.matches(&event.kind))
                 && (route.endpoints.is_empty() || route.endpoints.iter().any(|name| **name == *endpoint))
-                && (route.wants)(&event.kind)
+                && unless_in_doubt(route.is_wanted(&event.kind))
                 && (!event.kind.family().is_unsigned() || route.asks_for_unsigned(event.kind.family()))
                 && route.when.as_ref().is_none_or(|when| {
                     let scope = scope.get_or_init(|| Scope::of(endpoint, event, None));
-                    when.answer(scope).map_or_else(
-                        |error| {
-                            let (id, error) = (plain::short(&event.id), plain::short(&error.to_string()));
-                            tracing::warn!(handler.name = %route.handler, event.id = id, error, "`when` failed, taken as true");
-                            true
-                        },
-                        |answer| answer != Truth::No,
-                    )
-                })
+                    unless_in_doubt(when.answer(scope).map(|answer| answer != Truth::No).map_err(Doubt::from))
+                });
+            is_taken.then_some(Taken { route, doubts })
         })
     }
+}
+
+/// A route that an event takes.
+#[derive(Debug)]
+pub struct Taken<'a> {
+    /// The route.
+    pub route: &'a Route,
+    /// Which of its conditions could not be asked, and are taken as true.
+    pub doubts: Vec<Doubt>,
 }
 
 #[cfg(test)]
@@ -152,16 +175,33 @@ mod tests {
         check(Route { endpoints: vec!["builds".into()], patterns: patterns(&["app_version"]), ..route("other events") }, false);
     }
 
+    #[track_caller]
+    fn check_doubts(route: Route, expected: &[&str]) {
+        let (routes, event) = (Routes::new(vec![route]), rejected());
+        let doubts: Vec<Vec<_>> =
+            routes.matching("ios", &event).map(|taken| taken.doubts.iter().map(Doubt::to_string).collect()).collect();
+        assert_eq!(doubts, [expected], "{routes:?}");
+    }
+
     #[test]
-    fn a_failing_expression_loses_nothing() {
-        check(Route { when: Some(When::compile("event.state < [1] or 'a' + 1").unwrap()), ..route("failing") }, true);
+    fn a_condition_that_cannot_be_asked_loses_nothing() {
+        check_doubts(route("sure"), &[]);
+        let when = Some(When::compile("event.state + 1").unwrap());
+        let wants: Wants = Arc::new(|kind| panic!("no opinion on `{kind}`"));
+        let failed = "`when` failed: in `event.state + 1`: invalid operation: tried to use + operator on unsupported types string and number";
+        let panicked = "`wants` panicked: no opinion on `appStoreVersionAppVersionStateUpdated`";
+        check_doubts(Route { when: when.clone(), ..route("failing") }, &[failed]);
+        check_doubts(Route { wants: wants.clone(), ..route("panicking") }, &[panicked]);
+        check_doubts(Route { when, wants: wants.clone(), ..route("both") }, &[panicked, failed]);
+        let is_not = Some(When::compile("event.state == 'IN_REVIEW'").unwrap());
+        check(Route { when: is_not, wants, ..route("the other condition still counts") }, false);
     }
 
     #[test]
     fn routes_come_in_the_order_of_the_configuration() {
         let routes = Routes::new(["b", "a", "c"].map(route).into());
         let event = rejected();
-        let names: Vec<_> = routes.matching("ios", &event).map(|route| &*route.handler).collect();
+        let names: Vec<_> = routes.matching("ios", &event).map(|taken| &*taken.route.handler).collect();
         assert_eq!(names, ["b", "a", "c"]);
     }
 }

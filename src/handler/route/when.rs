@@ -25,7 +25,6 @@ use minijinja::{
 use crate::{
     event::{Details, Event, EventKind, sample},
     handler::names,
-    plain,
 };
 
 /// How many steps an expression may take. A comparison takes four.
@@ -102,14 +101,13 @@ impl When {
         self.expression.undeclared_variables(false).contains("details")
     }
 
-    /// Whether it is true of an event with its details. An expression that fails is true: see the [module](super).
-    pub fn holds(&self, handler: &str, endpoint: &str, event: &Event, details: Option<&Details>) -> bool {
+    /// Whether it is true of an event with its details.
+    ///
+    /// # Errors
+    /// When the expression fails on this event. Whoever asks takes that as true: see the [module](super).
+    pub fn holds(&self, endpoint: &str, event: &Event, details: Option<&Details>) -> Result<bool, WhenError> {
         let known = details.map_or_else(|| Value::from(()), |details| Value::from(Serde(details)));
-        self.eval(&Scope::of(endpoint, event, Some(known))).unwrap_or_else(|error| {
-            let (id, error) = (plain::short(&event.id), plain::short(&error.to_string()));
-            tracing::warn!(handler.name = handler, event.id = id, error, "`when` failed, taken as true");
-            true
-        })
+        self.eval(&Scope::of(endpoint, event, Some(known)))
     }
 
     /// What can be said without the details. The scope is that of an event whose details are not known.
@@ -234,7 +232,7 @@ mod tests {
         assert_eq!(when.answer(&Scope::of("ios", &event, None)), Ok(without), "{expression}");
         let details = br#"{"app": {"id": "1", "name": "Harbor"}, "build": {"id": "2", "errors": [{"code": "90683"}]}}"#;
         let details = Details::read(details).unwrap();
-        assert_eq!(when.holds("h", "ios", &event, Some(&details)), with, "{expression}");
+        assert_eq!(when.holds("ios", &event, Some(&details)), Ok(with), "{expression}");
     }
 
     #[test]
@@ -252,8 +250,8 @@ mod tests {
     #[test]
     fn without_details_what_is_asked_of_them_is_absent() {
         let event = Event::parse(sample::of(&EventKind::WebhookPingCreated).body()).unwrap();
-        assert!(!When::compile("details.app.name == 'Harbor'").unwrap().holds("h", "ios", &event, None));
-        assert!(When::compile("not details").unwrap().holds("h", "ios", &event, None));
+        assert_eq!(When::compile("details.app.name == 'Harbor'").unwrap().holds("ios", &event, None), Ok(false));
+        assert_eq!(When::compile("not details").unwrap().holds("ios", &event, None), Ok(true));
         assert!(When::compile("details.app.name").unwrap().names_details());
         assert!(!When::compile("event.state").unwrap().names_details());
     }

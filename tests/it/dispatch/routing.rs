@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use asc_webhooks::{
-    Registry,
+    Handler, Registry,
     event::{AppVersion, Event, EventKind, sample},
-    handler::{handler_fn, on},
+    handler::{Context, HandlerError, handler_fn, on},
     inbox::{Arrival, Content, DispatchState, Store as _, memory::Memory, query::ReceiptRecord},
     intake::Reparsed,
     secret::Secret,
@@ -47,6 +47,29 @@ async fn only_handlers_whose_route_matches_are_owed() {
     check(&running.receipt(2).await, &["all", "rejections", "typed"]);
     check(&running.receipt(3).await, &["all", "typed"]);
     check(&running.receipt(4).await, &["all", "builds", "elsewhere"]);
+}
+
+/// A handler that panics when it is asked what it wants.
+struct Undecided;
+
+impl Handler for Undecided {
+    async fn handle(&self, _: Arc<Event>, _: Context) -> Result<(), HandlerError> {
+        Ok(())
+    }
+
+    fn wants(&self, kind: &EventKind) -> bool {
+        panic!("no opinion on `{kind}`")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_panics_when_asked_what_it_wants_is_owed_the_event_and_harms_nobody() {
+    let registry = taking("calm").register_handler("undecided", Undecided);
+    let running = Running::start(&[block("undecided", ""), block("calm", "")].concat(), &registry);
+    assert_eq!(running.post("/app", SECRET, event("one")).await, 200);
+    check(&running.receipt(1).await, &["calm", "undecided"]);
+    running.until(1, "undecided", DispatchState::Done, 1).await;
+    running.until(1, "calm", DispatchState::Done, 1).await;
 }
 
 #[tokio::test(start_paused = true)]

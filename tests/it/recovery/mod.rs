@@ -11,10 +11,11 @@ use asc_webhooks::{
     asc::{Client, Credentials, Retry, Settings as Asking},
     clock::{Clock, ManualClock},
     config::{self, Loaded, Sources},
-    handler::route::Routes,
+    event::KindPattern,
+    handler::route::{Route, Routes},
     http_client::Outgoing,
     inbox::{
-        Store,
+        ReceiptId, Store,
         account::Account,
         memory::Memory,
         query::{PageRequest, ReceiptFilter},
@@ -123,7 +124,7 @@ fn client(sandbox: &Running, clock: Arc<dyn Clock>) -> Arc<Client> {
 
 fn recovery(client: &Arc<Client>, store: Arc<dyn Store>, clock: Arc<dyn Clock>, loaded: &Loaded) -> Recovery {
     let work = Arc::new(Notify::new());
-    let intake = Intake::new(Arc::clone(&store), Routes::new(Vec::new()), Arc::clone(&clock), work);
+    let intake = Intake::new(Arc::clone(&store), Routes::default(), Arc::clone(&clock), work);
     Recovery::new(Arc::clone(client), Arc::new(intake), store, clock, Plan::new(&loaded.config))
 }
 
@@ -139,6 +140,28 @@ async fn all_that_was_missed_comes_back_once() {
     let second = scene.recover().await;
     assert_eq!((second.recovered, second.account.listed), (0, 450), "known, and counted once");
     assert_eq!(scene.receipts().await, 450);
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_when_asked_what_it_wants_does_not_end_a_pass() {
+    let scene = Scene::new().await;
+    scene.missed(1).await;
+    let undecided = Route {
+        handler: "undecided".into(),
+        patterns: vec![KindPattern::parse("*").unwrap()],
+        endpoints: Vec::new(),
+        when: None,
+        wants: Arc::new(|kind| panic!("no opinion on `{kind}`")),
+        in_order: false,
+    };
+    let (client, plan) = (client(&scene.sandbox, scene.clock.clone()), Plan::new(&loaded("").config));
+    let intake = Intake::new(scene.store.clone(), Routes::new(vec![undecided]), scene.clock.clone(), Arc::default());
+    let recovery = Recovery::new(client, Arc::new(intake), scene.store.clone(), scene.clock.clone(), plan);
+    let recovered = recovery.recover(&scene.endpoint(), None).await.unwrap();
+    assert_eq!((recovered.recovered, recovered.account.missing), (1, 0));
+    let kept = scene.store.receipt(ReceiptId(1)).await.unwrap().unwrap();
+    let owed: Vec<_> = kept.dispatches.iter().map(|one| one.dispatch.handler.as_str()).collect();
+    assert_eq!(owed, ["undecided"], "it is owed the event, to fail at it by itself");
 }
 
 #[tokio::test]
