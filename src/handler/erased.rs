@@ -20,27 +20,27 @@ impl BoxHandler {
 
 impl Handler for BoxHandler {
     fn handle(&self, event: Arc<Event>, ctx: Context) -> impl Future<Output = Result<(), HandlerError>> + Send {
-        self.0.handle_boxed(event, ctx)
+        self.0.erased_handle(event, ctx)
     }
 
     fn wants(&self, kind: &EventKind) -> bool {
-        self.0.wants_boxed(kind)
+        self.0.erased_wants(kind)
     }
 
     fn needs_details(&self) -> bool {
-        self.0.needs_details_boxed()
+        self.0.erased_needs_details()
     }
 
     fn preview(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>> {
-        self.0.preview_boxed(told)
+        self.0.erased_preview(told)
     }
 
     fn payload(&self, told: &Told<'_>) -> Option<Result<Value, HandlerError>> {
-        self.0.payload_boxed(told)
+        self.0.erased_payload(told)
     }
 
     fn takes_test(&self) -> bool {
-        self.0.takes_test_boxed()
+        self.0.erased_takes_test()
     }
 }
 
@@ -52,36 +52,41 @@ impl fmt::Debug for BoxHandler {
 
 /// What a trait object can do of [`Handler`].
 trait Erased: Send + Sync {
-    fn handle_boxed(&self, event: Arc<Event>, ctx: Context) -> Pin<Box<dyn Future<Output = Result<(), HandlerError>> + Send + '_>>;
-    fn wants_boxed(&self, kind: &EventKind) -> bool;
-    fn needs_details_boxed(&self) -> bool;
-    fn preview_boxed(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>>;
-    fn payload_boxed(&self, told: &Told<'_>) -> Option<Result<Value, HandlerError>>;
-    fn takes_test_boxed(&self) -> bool;
+    fn erased_handle(&self, event: Arc<Event>, ctx: Context)
+    -> Pin<Box<dyn Future<Output = Result<(), HandlerError>> + Send + '_>>;
+    fn erased_wants(&self, kind: &EventKind) -> bool;
+    fn erased_needs_details(&self) -> bool;
+    fn erased_preview(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>>;
+    fn erased_payload(&self, told: &Told<'_>) -> Option<Result<Value, HandlerError>>;
+    fn erased_takes_test(&self) -> bool;
 }
 
 impl<H: Handler> Erased for H {
-    fn handle_boxed(&self, event: Arc<Event>, ctx: Context) -> Pin<Box<dyn Future<Output = Result<(), HandlerError>> + Send + '_>> {
+    fn erased_handle(
+        &self,
+        event: Arc<Event>,
+        ctx: Context,
+    ) -> Pin<Box<dyn Future<Output = Result<(), HandlerError>> + Send + '_>> {
         Box::pin(self.handle(event, ctx))
     }
 
-    fn wants_boxed(&self, kind: &EventKind) -> bool {
+    fn erased_wants(&self, kind: &EventKind) -> bool {
         self.wants(kind)
     }
 
-    fn needs_details_boxed(&self) -> bool {
+    fn erased_needs_details(&self) -> bool {
         self.needs_details()
     }
 
-    fn preview_boxed(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>> {
+    fn erased_preview(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>> {
         self.preview(told)
     }
 
-    fn payload_boxed(&self, told: &Told<'_>) -> Option<Result<Value, HandlerError>> {
+    fn erased_payload(&self, told: &Told<'_>) -> Option<Result<Value, HandlerError>> {
         self.payload(told)
     }
 
-    fn takes_test_boxed(&self) -> bool {
+    fn erased_takes_test(&self) -> bool {
         self.takes_test()
     }
 }
