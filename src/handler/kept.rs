@@ -23,47 +23,12 @@ pub(crate) trait Kept: fmt::Debug + Send + Sync {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use std::{
-        collections::HashMap,
-        sync::{Arc, Mutex},
-    };
-
-    use super::*;
+mod tests {
     use crate::handler::Context;
-
-    /// What a test has for a handler.
-    #[derive(Debug, Default)]
-    pub(in crate::handler) struct InMemory {
-        /// The files, by name.
-        pub(in crate::handler) files: HashMap<String, Bytes>,
-        /// The notes, by key.
-        pub(in crate::handler) notes: Mutex<HashMap<String, String>>,
-    }
-
-    #[async_trait]
-    impl Kept for InMemory {
-        async fn file(&self, name: &str) -> Result<Option<Bytes>, String> {
-            Ok(self.files.get(name).cloned())
-        }
-
-        async fn since(&self) -> Result<Option<Timestamp>, String> {
-            Ok(None)
-        }
-
-        async fn note(&self, key: &str) -> Result<Option<String>, String> {
-            Ok(self.notes.lock().unwrap().get(key).cloned())
-        }
-
-        async fn keep_note(&self, key: &str, text: &str) -> Result<(), String> {
-            self.notes.lock().unwrap().insert(key.to_owned(), text.to_owned());
-            Ok(())
-        }
-    }
 
     #[tokio::test]
     async fn a_note_is_short() {
-        let ctx = Context { kept: Some(Arc::new(InMemory::default())), ..Context::sample() };
+        let ctx = Context::sample();
         let longest = "x".repeat(Context::LONGEST_NOTE - 3);
         ctx.keep_note("key", &longest).await.unwrap();
         assert_eq!(ctx.note("key").await.unwrap().as_ref(), Some(&longest));

@@ -24,6 +24,7 @@ mod names;
 mod notice;
 pub mod registry;
 pub mod route;
+mod sample;
 pub mod section;
 mod target;
 mod words;
@@ -55,6 +56,7 @@ pub use self::{
     function::{FamilyFunction, Function, Of, handler_fn, on},
     log::Log,
     registry::{BuildError, Registry},
+    sample::KeptInMemory,
     section::{Problem, Section, SectionError},
 };
 use crate::event::{Details, Event, EventKind};
@@ -293,24 +295,3 @@ impl Context {
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-impl Context {
-    /// The first attempt at a receipt of the endpoint `ios`.
-    pub(crate) fn sample() -> Self {
-        Self {
-            handler: "ci".into(),
-            endpoint: "ios".into(),
-            receipt: 7,
-            received_at: "2026-03-02T09:30:01Z".parse().unwrap(),
-            recovered: false,
-            signature: Some(format!("hmacsha256={}", "ab".repeat(32))),
-            idempotency_key: "5c3f0a".into(),
-            attempt: 1,
-            details: None,
-            kept: None,
-            is_test: false,
-            cancelled: CancellationToken::new(),
-        }
-    }
-}

@@ -37,7 +37,7 @@ async fn refusal(kind: &str, keys: &str, answer: ResponseTemplate) -> HandlerErr
     Mock::given(any()).respond_with(answer).mount(&server).await;
     let handler = Registry::builtin().build(kind, Section::sample(&keys.replace("'{}", &format!("'{}", server.uri())))).unwrap();
     let event = event_of(&EventKind::BetaFeedbackScreenshotSubmissionCreated, None);
-    let ctx = Context { details: Some(Arc::new(details_of(&event))), ..Context::sample() };
+    let ctx = Context::sample().with_details(details_of(&event));
     handler.handle(Arc::new(event), ctx).await.unwrap_err()
 }
 

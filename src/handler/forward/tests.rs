@@ -56,7 +56,7 @@ async fn raw_is_what_apple_sent() {
 #[tokio::test]
 async fn a_recovered_event_has_no_signature_of_apple() {
     let server = server(ResponseTemplate::new(200)).await;
-    forward_to(&server, RAW, Context { signature: None, recovered: true, ..Context::sample() }).await.unwrap();
+    forward_to(&server, RAW, Context::sample().recovered()).await.unwrap();
     assert!(!only_request(&server).await.headers.contains_key("x-apple-signature"));
 }
 

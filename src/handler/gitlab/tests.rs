@@ -21,7 +21,7 @@ fn section(url: &str, more: &str) -> Section {
 }
 
 fn context(event: &Event) -> Context {
-    Context { details: Some(Arc::new(details_of(event))), ..Context::sample() }
+    Context::sample().with_details(details_of(event))
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn a_variable_is_what_a_runner_can_pass_on() {
     let event = event_of(&EventKind::BetaFeedbackCrashSubmissionCreated, None);
     let mut details = details_of(&event);
     details.feedback.as_mut().unwrap().comment = Some("$(reboot) `x`\n".repeat(10_000));
-    let ctx = Context { details: Some(Arc::new(details)), ..Context::sample() };
+    let ctx = Context::sample().with_details(details);
     let body = handler.body(&Told::sample(&event, ctx.details().unwrap()), &ctx).unwrap();
     let comment = body["variables"]["COMMENT"].as_str().unwrap();
     assert!(comment.starts_with("$(reboot) `x`\n") && comment.ends_with('…') && comment.chars().count() <= 8_000);

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
 use wiremock::{
     Mock, MockServer, Request, ResponseTemplate,
     matchers::{body_json, header, method, path},
@@ -17,8 +16,7 @@ use crate::{
         sample,
     },
     handler::{
-        BoxHandler, Registry,
-        kept::tests::InMemory,
+        BoxHandler, KeptInMemory, Registry,
         message::Voice,
         tests::{QUOTED, listen},
     },
@@ -85,9 +83,9 @@ fn feedback(pictures: usize) -> (Arc<Event>, Context) {
     let file = |number| File { name: name(number), media_type: "image/png".to_owned(), size: 3 };
     details.feedback.as_mut().unwrap().screenshots =
         (1..=pictures).map(|number| Screenshot { file: Some(file(number)), ..Screenshot::default() }).collect();
-    let files = (1..=pictures).map(|number| (name(number), Bytes::from(format!("png{number}")))).collect::<HashMap<_, _>>();
-    let kept = Arc::new(InMemory { files, ..InMemory::default() });
-    (Arc::new(event), Context { details: Some(Arc::new(details)), kept: Some(kept), ..Context::sample() })
+    let with_picture = |kept: KeptInMemory, number| kept.with_file(name(number), format!("png{number}"));
+    let kept = (1..=pictures).fold(KeptInMemory::default(), with_picture);
+    (Arc::new(event), Context::sample().with_details(details).with_kept(kept))
 }
 
 /// A Slack that takes a message and pictures, and answers so to the last step of an upload.
@@ -133,7 +131,7 @@ async fn pictures_stand_in_the_thread_and_the_token_stays_with_the_api() {
     let server = slack(|_| ResponseTemplate::new(200).set_body_json(json!({ "ok": true }))).await;
     let (event, ctx) = feedback(2);
     built(&server).handle(Arc::clone(&event), ctx.clone()).await.unwrap();
-    built(&server).handle(event, Context { attempt: 2, ..ctx }).await.unwrap();
+    built(&server).handle(event, ctx.with_attempt(2)).await.unwrap();
     let sent = server.received_requests().await.unwrap();
     let uploads: Vec<_> = sent.iter().filter(|request| request.url.path().starts_with("/upload/")).collect();
     assert_eq!(uploads.iter().map(|request| &request.body[..]).collect::<Vec<_>>(), [b"png1", b"png2"]);
@@ -157,7 +155,7 @@ async fn an_upload_that_fails_is_made_again_and_the_message_is_not() {
     let (event, ctx) = feedback(2);
     let failed = built(&server).handle(Arc::clone(&event), ctx.clone()).await.unwrap_err();
     assert!(!failed.is_reject(), "{failed}");
-    built(&server).handle(event, Context { attempt: 2, ..ctx }).await.unwrap();
+    built(&server).handle(event, ctx.with_attempt(2)).await.unwrap();
     server.verify().await;
 }
 

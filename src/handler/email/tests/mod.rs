@@ -34,7 +34,7 @@ fn section(more: &str) -> Section {
 }
 
 fn context(details: Details) -> Context {
-    Context { details: Some(Arc::new(details)), ..Context::sample() }
+    Context::sample().with_details(details)
 }
 
 async fn letter_of(event: &Event, details: Details) -> String {

@@ -1,11 +1,7 @@
 //! Issues: how they look, and that there is one.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Mutex,
-};
+use std::{collections::BTreeMap, sync::Mutex};
 
-use bytes::Bytes;
 use wiremock::{
     Respond,
     matchers::{path_regex, query_param},
@@ -15,7 +11,7 @@ use super::{super::issue, *};
 use crate::{
     event::details::{CrashLog, File, Screenshot},
     handler::{
-        kept::tests::InMemory,
+        KeptInMemory,
         tests::{QUOTED, listen},
     },
 };
@@ -171,8 +167,7 @@ async fn pictures(put: ResponseTemplate) -> Result<Vec<String>, String> {
     Mock::given(method("PUT")).and(path_regex(place)).respond_with(put).expect(1).mount(&server).await;
     let there = ResponseTemplate::new(200).set_body_json(json!({ "html_url": "https://github.example/there.png" }));
     Mock::given(method("GET")).and(path_regex(place)).and(query_param("ref", "pictures")).respond_with(there).mount(&server).await;
-    let files = HashMap::from([("screenshot-1.png".to_owned(), Bytes::from_static(b"png"))]);
-    let ctx = Context { kept: Some(Arc::new(InMemory { files, ..InMemory::default() })), ..context(feedback("", "").1) };
+    let ctx = context(feedback("", "").1).with_kept(KeptInMemory::default().with_file("screenshot-1.png", "png"));
     filed(&server, &format!("{ISSUES}\nscreenshots_branch = 'pictures'"), ctx).await.map_err(|error| format!("{error:?}"))?;
     let sent = server.received_requests().await.unwrap().into_iter().find(|request| request.method == "PUT").unwrap();
     let sent: Value = sent.body_json().unwrap();

@@ -34,7 +34,7 @@ fn handler(url: &str, more: &str) -> GitHub {
 }
 
 fn context(details: Details) -> Context {
-    Context { details: Some(Arc::new(details)), ..Context::sample() }
+    Context::sample().with_details(details)
 }
 
 /// What a `dispatch` of an event is.
