@@ -147,7 +147,7 @@ impl Receiver {
     pub async fn recall(&self) -> Result<(), StoreError> {
         let stats = self.store.stats(self.clock.now()).await?;
         for endpoint in stats.endpoints.iter().filter(|stats| stats.newest.is_some()) {
-            self.refusals.of(&Arc::from(endpoint.endpoint.as_str())).signature_matched();
+            self.refusals.of(&Arc::from(endpoint.endpoint.as_str())).took_in_new();
         }
         Ok(())
     }

@@ -229,9 +229,10 @@ impl Receiver {
         match self.intake.keep(ready).await {
             Ok(Accepted::New { .. }) => {
                 self.readiness.committed(self.clock.steady());
-                endpoint.refusals.signature_matched();
+                endpoint.refusals.took_in_new();
                 Ok(())
             }
+            // It ends no alarm: a stranger may have captured it and sent it again, long after the secret was changed.
             Ok(Accepted::Known) => Ok(()),
             Err(error) => {
                 self.note_store_error(&error);

@@ -35,6 +35,7 @@ pub(super) struct Alarm {
     /// Whether nothing has failed since something matched: all that is looked at while all is well.
     is_quiet: AtomicBool,
     failures: Mutex<Failures>,
+    /// Set only while the failures are locked, so that it never shows an alarm of before.
     gauge: Gauge,
 }
 
@@ -63,11 +64,9 @@ impl Alarm {
         if self.is_quiet.load(Ordering::Relaxed) {
             return;
         }
-        let before = {
-            let mut failures = self.failures();
-            self.is_quiet.store(true, Ordering::Relaxed);
-            std::mem::replace(&mut *failures, Failures { has_matched: true, ..Failures::default() })
-        };
+        let mut failures = self.failures();
+        self.is_quiet.store(true, Ordering::Relaxed);
+        let before = std::mem::replace(&mut *failures, Failures { has_matched: true, ..Failures::default() });
         if before.is_alarm() {
             self.gauge.set(0.0);
             tracing::info!(endpoint.name = endpoint, refusal.count = before.in_a_row, "signatures match again");
@@ -93,7 +92,8 @@ impl Alarm {
 
     /// Ends without anything having matched.
     pub(super) fn forget(&self) {
-        *self.failures() = Failures::default();
+        let mut failures = self.failures();
+        *failures = Failures::default();
         self.is_quiet.store(false, Ordering::Relaxed);
         self.gauge.set(0.0);
     }
@@ -112,5 +112,49 @@ impl Alarm {
 impl std::fmt::Debug for Alarm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Alarm").field("failures", &self.failures).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, OnceLock, Weak};
+
+    use metrics::GaugeFn;
+
+    use super::*;
+
+    /// A gauge that notes what it is set to, and whether others could have changed the alarm meanwhile.
+    #[derive(Default)]
+    struct Watched {
+        alarm: OnceLock<Weak<Alarm>>,
+        sets: Mutex<Vec<(f64, bool)>>,
+    }
+
+    impl GaugeFn for Watched {
+        fn increment(&self, _: f64) {}
+
+        fn decrement(&self, _: f64) {}
+
+        fn set(&self, value: f64) {
+            let alarm = self.alarm.get().and_then(Weak::upgrade).unwrap();
+            let is_alone = alarm.failures.try_lock().is_err();
+            self.sets.lock().unwrap().push((value, is_alone));
+        }
+    }
+
+    #[test]
+    fn what_the_gauge_shows_is_never_behind_the_alarm() {
+        let watched = Arc::new(Watched::default());
+        let gauge = Gauge::from_arc(Arc::clone(&watched));
+        let alarm = Arc::new(Alarm { is_quiet: AtomicBool::new(false), failures: Mutex::default(), gauge });
+        watched.alarm.set(Arc::downgrade(&alarm)).unwrap();
+        let fail = || (0..IN_A_ROW).for_each(|_| alarm.failed("app", Timestamp::UNIX_EPOCH));
+
+        alarm.matched("app");
+        fail();
+        alarm.matched("app");
+        fail();
+        alarm.forget();
+        assert_eq!(*watched.sets.lock().unwrap(), [(1.0, true), (0.0, true), (1.0, true), (0.0, true)]);
     }
 }

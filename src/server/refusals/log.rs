@@ -1,12 +1,13 @@
 //! Tells the log about requests that were refused, without letting whoever sends them fill it.
 //!
 //! The first refusal for a reason is written at once, with where it came from. For the next seconds further ones for the same reason
-//! are only counted, and then one line says how many they were. Figures count every one. Neither headers nor bodies are ever written.
+//! are only counted, and then one line says how many they were. Once the program stops, nobody waits for such a line: each reason has
+//! one more sum at most, and then no further lines. Figures count every one. Neither headers nor bodies are ever written.
 
 use std::{
     collections::HashMap,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -19,9 +20,11 @@ const QUIET: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Log {
     /// For each reason that was told lately, how many more there were.
-    untold: Arc<Mutex<HashMap<&'static str, u64>>>,
+    untold: Arc<Untold>,
     shutdown: Shutdown,
 }
+
+type Untold = Mutex<HashMap<&'static str, u64>>;
 
 impl Log {
     pub(super) fn new(shutdown: Shutdown) -> Self {
@@ -64,7 +67,7 @@ impl Log {
 
     /// Whether none was written down for this reason within the last seconds; else it is counted.
     fn is_first(&self, reason: &'static str) -> bool {
-        let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut untold = lock(&self.untold);
         let count = untold.get_mut(reason).map(|count| *count += 1);
         count.is_none() && untold.insert(reason, 0).is_none()
     }
@@ -74,21 +77,20 @@ impl Log {
     }
 }
 
-async fn sum_up_later(
-    untold: Arc<Mutex<HashMap<&'static str, u64>>>,
-    reason: &'static str,
-    outcome: &'static str,
-    shutdown: Shutdown,
-) {
-    tokio::select! {
-        () = tokio::time::sleep(QUIET) => {}
-        () = shutdown.begun() => {}
-    }
-    let count = untold.lock().unwrap_or_else(PoisonError::into_inner).remove(reason).unwrap_or_default();
-    if count > 0 {
+async fn sum_up_later(untold: Arc<Untold>, reason: &'static str, outcome: &'static str, shutdown: Shutdown) {
+    let count = tokio::select! {
+        () = tokio::time::sleep(QUIET) => lock(&untold).remove(reason),
+        // The reason stays told: forgotten now, each refusal from here on would be the first again and have a line of its own.
+        () = shutdown.begun() => lock(&untold).get_mut(reason).map(std::mem::take),
+    };
+    if let Some(count) = count.filter(|count| *count > 0) {
         let more = if count == 1 { "1 more request was".to_owned() } else { format!("{count} more requests were") };
         tracing::warn!(refusal.reason = reason, refusal.count = count, "{more} {outcome} for the same reason");
     }
+}
+
+fn lock(untold: &Untold) -> MutexGuard<'_, HashMap<&'static str, u64>> {
+    untold.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -151,5 +153,27 @@ mod tests {
         log.tell(&Refusal::Absent.into(), "app", None);
         shutdown.begin();
         assert!(shutdown.finished(QUIET / 2).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_while_the_program_stops_makes_a_line_a_reason() {
+        let (lines, _guard) = Lines::listen();
+        let (shutdown, peer) = (Shutdown::new(), Some(([192, 0, 2, 7], 443).into()));
+        let log = Log::new(shutdown.clone());
+        for _ in 0..3 {
+            log.tell(&Refusal::Wrong.into(), "app", peer);
+        }
+        assert_eq!(lines.take().len(), 1);
+        shutdown.begin();
+        for _ in 0..1_000 {
+            log.tell(&Refusal::Wrong.into(), "app", peer);
+            log.tell(&Refused::Stopping, "app", peer);
+            tokio::task::yield_now().await;
+        }
+        tokio::time::sleep(QUIET * 2).await;
+        let said = lines.take();
+        assert_eq!(said.len(), 2, "{said:#?}");
+        assert!(said[0].contains("the program is stopping"), "{said:#?}");
+        assert!(said[1].contains("3 more requests were refused"), "{said:#?}");
     }
 }

@@ -48,7 +48,7 @@ pub(super) struct Record {
     endpoint: Arc<str>,
     last_id: Arc<AtomicI64>,
     rings: Mutex<BTreeMap<&'static str, Ring>>,
-    /// None where nothing can ever match.
+    /// None where there is no endpoint, so that nothing is ever taken in.
     alarm: Option<Alarm>,
 }
 
@@ -132,8 +132,8 @@ impl Record {
         Self { endpoint, last_id: Arc::clone(last_id), rings: Mutex::default(), alarm }
     }
 
-    /// Notes that a signature matched, of something that was not known before.
-    pub(super) fn signature_matched(&self) {
+    /// Notes that something was taken in that was not known before. Where it was signed, its signature matched, which ends the alarm.
+    pub(super) fn took_in_new(&self) {
         if let Some(alarm) = &self.alarm {
             alarm.matched(&self.endpoint);
         }

@@ -95,7 +95,7 @@ fn check_alarm(happens: &[Happens], expected: Option<u64>) {
     let record = refusals.of(&"app".into());
     for happens in happens {
         match happens {
-            Happens::Matched => record.signature_matched(),
+            Happens::Matched => record.took_in_new(),
             Happens::Refused(refusal) => record.note(&(*refusal).into(), None, at(7)),
         }
     }
@@ -123,7 +123,7 @@ fn the_alarm_is_for_signatures_that_used_to_match() {
 fn an_alarm_outlives_a_reload_and_ends_with_its_endpoint() {
     let refusals = refusals();
     let record = refusals.of(&"app".into());
-    record.signature_matched();
+    record.took_in_new();
     for _ in 0..IN_A_ROW {
         refusals.of(&"app".into()).note(&Refusal::Wrong.into(), None, at(0));
     }

@@ -182,7 +182,7 @@ impl Bench {
         let record = self.refusals.of(&"my-app".into());
         let now = self.clock.now();
         let from = |last: u8| Some(([192, 0, 2, last], 40_000).into());
-        record.signature_matched();
+        record.took_in_new();
         for last in [7, 7, 7, 8] {
             self.refusals.note(&signature::Refusal::Wrong.into(), Some(&record), from(last), now);
         }
