@@ -170,7 +170,7 @@ impl Timed {
             }
         };
         match self.reading {
-            // The first head has no more time for having begun late.
+            // The time for the first head runs from the connection on. So it keeps its deadline when its first byte comes.
             Some((since, deadline)) if since == wait || (since, wait) == (Phase::FIRST, Phase::HEAD) => Some(deadline),
             _ => {
                 let deadline = Instant::now() + patience;

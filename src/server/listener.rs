@@ -164,7 +164,7 @@ async fn accept(
                 return (Ok(place), listener.accept().await, false);
             }
             let place = Arc::clone(places).acquire_owned().await;
-            // Who is there at once has waited for the place; who comes later has not.
+            // All places were taken. So a connection that is there at once has been waiting for this one.
             match listener.accept().now_or_never() {
                 Some(accepted) => (place, accepted, true),
                 None => (place, listener.accept().await, false),

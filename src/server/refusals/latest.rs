@@ -12,7 +12,7 @@ use std::{
 
 use jiff::Timestamp;
 
-/// The most rows of a ring: four hours of somebody who never stops.
+/// The most rows of a ring. One source makes one row a minute, so it takes four hours to push out what was there before.
 pub(super) const MOST_ROWS: usize = 240;
 
 /// How many sources of one minute have a row of their own.
