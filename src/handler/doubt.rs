@@ -15,6 +15,9 @@ pub enum Doubt {
     /// The `when` of its block failed.
     #[error("`when` failed: {0}")]
     When(#[from] WhenError),
+    /// The `when` of its block rests on details of the event that are not known, for this reason.
+    #[error("`when` rests on details that are not known: {0}")]
+    Details(String),
 }
 
 impl Doubt {

@@ -34,9 +34,9 @@ use self::{
 use crate::{
     clock::Clock,
     config::Enrich,
-    enrichment::Enrichment,
+    enrichment::{Enrichment, Known},
     event::{Details, Event},
-    handler::{Context, Doubt, HandlerError},
+    handler::{Context, HandlerError},
     inbox::{AttemptResult, Claim, Claimed, Finish, Room, Source, Store, StoreError, Verdict},
     plain,
     shutdown::Shutdown,
@@ -185,8 +185,12 @@ impl Worker {
     }
 
     async fn attempt(&self, lane: &Lane, counted: Counted, claimed: Claimed, shutdown: &Shutdown) {
+        let prepared = self.prepare(lane, &claimed, shutdown).await;
         let (started_at, started) = (self.clock.now(), tokio::time::Instant::now());
-        let end = self.handle(lane, &claimed, shutdown).await;
+        let end = match prepared {
+            Ok((event, details)) => self.handle(lane, &claimed, event, details, shutdown).await,
+            Err(end) => end,
+        };
         let took = started.elapsed();
         self.hold(lane, &end);
         let for_log = if let End::Failed(failure) = &end { failure.for_log() } else { None };
@@ -208,28 +212,40 @@ impl Worker {
         self.work.notify_one();
     }
 
-    async fn handle(&self, lane: &Lane, claimed: &Claimed, shutdown: &Shutdown) -> End {
+    /// What the handler is to be called with: the event, and what is known of it. Or how the attempt ends without a call.
+    async fn prepare(
+        &self,
+        lane: &Lane,
+        claimed: &Claimed,
+        shutdown: &Shutdown,
+    ) -> Result<(Arc<Event>, Option<Arc<Details>>), End> {
         if claimed.attempt > backoff::attempts(&lane.retry).saturating_add(BEYOND) {
-            return End::NoneLeft;
+            return Err(End::NoneLeft);
         }
-        let event = match claimed.receipt.source.read(claimed.body.clone()) {
-            Ok(event) => Arc::new(event),
-            Err(error) => return HandlerError::reject(error).into(),
-        };
+        let event = Arc::new(claimed.receipt.source.read(claimed.body.clone()).map_err(HandlerError::reject)?);
         let known = tokio::select! {
             biased;
-            known = self.details(lane, claimed, &event, shutdown) => known,
-            () = shutdown.hard().cancelled() => return End::CutOff,
+            known = self.details(lane, claimed, &event, shutdown) => known?,
+            () = shutdown.hard().cancelled() => return Err(End::CutOff),
         };
-        let details = match known {
-            Ok(details) => details,
-            Err(error) => return error.into(),
-        };
-        match lane.when.as_ref().map(|when| when.holds(&claimed.receipt.endpoint, &event, details.as_deref())) {
+        let details = known.as_ref().map(|known| &*known.details);
+        let unknown = known.as_ref().map_or(Some("App Store Connect is not asked"), |known| known.missing.as_deref());
+        match lane.when.as_ref().map(|when| when.holds(&claimed.receipt.endpoint, &event, details, unknown)) {
             None | Some(Ok(true)) => {}
-            Some(Ok(false)) => return End::Done,
-            Some(Err(error)) => Doubt::from(error).tell(&lane.name, &event),
+            Some(Ok(false)) => return Err(End::Done),
+            Some(Err(doubt)) => doubt.tell(&lane.name, &event),
         }
+        Ok((event, known.map(|known| known.details)))
+    }
+
+    async fn handle(
+        &self,
+        lane: &Lane,
+        claimed: &Claimed,
+        event: Arc<Event>,
+        details: Option<Arc<Details>>,
+        shutdown: &Shutdown,
+    ) -> End {
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
         let kept = InStore { store, clock, receipt: claimed.receipt.id, handler: Arc::clone(&lane.name) };
         let context = Context { kept: Some(Arc::new(kept)), details, ..context(claimed, shutdown) };
@@ -240,23 +256,23 @@ impl Worker {
         }
     }
 
-    /// What the handler is told of the event's subject: after a while whatever is known, unless it must know all.
+    /// What the handler is told of the event's subject: after a while whatever is known, unless it must know all. None if nobody is asked.
     async fn details(
         &self,
         lane: &Lane,
         claimed: &Claimed,
         event: &Arc<Event>,
         shutdown: &Shutdown,
-    ) -> Result<Option<Arc<Details>>, HandlerError> {
+    ) -> Result<Option<Known>, HandlerError> {
         // Nobody is sent to Apple with ids that nobody signed.
         let may_ask = lane.enrich != Enrich::Off && !event.kind.family().is_unsigned();
         let Some(enrichment) = self.enrichment.as_ref().filter(|_| may_ask) else { return Ok(None) };
         let known = enrichment.details(&claimed.receipt, event, claimed.details.as_ref(), shutdown).await;
-        match known.missing {
+        match &known.missing {
             Some(missing) if lane.enrich == Enrich::Required => {
                 Err(HandlerError::retry(format!("the details of the event are required and not all known: {missing}")))
             }
-            _ => Ok(Some(known.details)),
+            _ => Ok(Some(known)),
         }
     }
 

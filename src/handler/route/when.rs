@@ -24,7 +24,7 @@ use minijinja::{
 
 use crate::{
     event::{Details, Event, EventKind, sample},
-    handler::names,
+    handler::{Doubt, names},
 };
 
 /// How many steps an expression may take. A comparison takes four.
@@ -101,13 +101,28 @@ impl When {
         self.expression.undeclared_variables(false).contains("details")
     }
 
-    /// Whether it is true of an event with its details.
+    /// Whether it is true of an event with its details, as far as they are known. `unknown` says why not all of them are.
     ///
     /// # Errors
-    /// When the expression fails on this event. Whoever asks takes that as true: see the [module](super).
-    pub fn holds(&self, endpoint: &str, event: &Event, details: Option<&Details>) -> Result<bool, WhenError> {
+    /// When that cannot be said, because the expression fails on this event, or is not true and asks for details that are not known.
+    /// Whoever asks takes that as true: see the [module](super).
+    pub fn holds(&self, endpoint: &str, event: &Event, details: Option<&Details>, unknown: Option<&str>) -> Result<bool, Doubt> {
         let known = details.map_or_else(|| Value::from(()), |details| Value::from(Serde(details)));
-        self.eval(&Scope::of(endpoint, event, Some(known)))
+        let scope = Scope::of(endpoint, event, Some(known.clone()));
+        let is_true = self.eval(&scope)?;
+        let was_asked = || scope.is_asked_for_details.load(Ordering::Relaxed);
+        match unknown {
+            Some(reason) if !is_true && was_asked() && self.asks_beyond(&known) => Err(Doubt::Details(reason.to_owned())),
+            _ => Ok(is_true),
+        }
+    }
+
+    /// Whether it names details that are not among these.
+    fn asks_beyond(&self, known: &Value) -> bool {
+        let names = self.expression.undeclared_variables(true);
+        let mut members = names.iter().filter_map(|name| name.strip_prefix("details")).map(|path| path.split('.').nth(1));
+        members
+            .any(|member| member.and_then(|member| known.get_attr(member).ok()).is_none_or(|it| it.is_undefined() || it.is_none()))
     }
 
     /// What can be said without the details. The scope is that of an event whose details are not known.
@@ -232,7 +247,7 @@ mod tests {
         assert_eq!(when.answer(&Scope::of("ios", &event, None)), Ok(without), "{expression}");
         let details = br#"{"app": {"id": "1", "name": "Harbor"}, "build": {"id": "2", "errors": [{"code": "90683"}]}}"#;
         let details = Details::read(details).unwrap();
-        assert_eq!(when.holds("ios", &event, Some(&details)), Ok(with), "{expression}");
+        assert_eq!(when.holds("ios", &event, Some(&details), None), Ok(with), "{expression}");
     }
 
     #[test]
@@ -250,10 +265,30 @@ mod tests {
     #[test]
     fn without_details_what_is_asked_of_them_is_absent() {
         let event = Event::parse(sample::of(&EventKind::WebhookPingCreated).body()).unwrap();
-        assert_eq!(When::compile("details.app.name == 'Harbor'").unwrap().holds("ios", &event, None), Ok(false));
-        assert_eq!(When::compile("not details").unwrap().holds("ios", &event, None), Ok(true));
+        assert_eq!(When::compile("details.app.name == 'Harbor'").unwrap().holds("ios", &event, None, None), Ok(false));
+        assert_eq!(When::compile("not details").unwrap().holds("ios", &event, None, None), Ok(true));
         assert!(When::compile("details.app.name").unwrap().names_details());
         assert!(!When::compile("event.state").unwrap().names_details());
+    }
+
+    /// Details of which the app is known and nothing else, because Apple was silent.
+    #[track_caller]
+    fn check_in_silence(expression: &str, expected: Option<bool>) {
+        let event = Event::parse(sample::of(&EventKind::AppStoreVersionAppVersionStateUpdated).state("REJECTED").body()).unwrap();
+        let details = Details::read(br#"{"app": {"id": "1", "name": "Harbor"}}"#).unwrap();
+        let answer = When::compile(expression).unwrap().holds("ios", &event, Some(&details), Some("silence"));
+        assert_eq!(answer, expected.ok_or_else(|| Doubt::Details("silence".to_owned())), "{expression}");
+    }
+
+    #[test]
+    fn what_rests_on_details_that_are_not_known_is_in_doubt() {
+        check_in_silence("details.version.platform == 'IOS'", None);
+        check_in_silence("details.version.platform != 'IOS'", Some(true));
+        check_in_silence("details.app.name == 'Harbor'", Some(true));
+        check_in_silence("details.app.name == 'Lantern'", Some(false));
+        check_in_silence("details.app.name == 'Harbor' and details.build.errors", None);
+        check_in_silence("event.state == 'IN_REVIEW' and details.version.platform == 'IOS'", Some(false));
+        check_in_silence("details | length == 0", None);
     }
 
     #[test]
