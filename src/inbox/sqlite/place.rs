@@ -2,16 +2,20 @@
 //!
 //! WAL needs shared memory between processes and a sync that means it, so the file must be a regular one on a local disk. What is
 //! in it is nobody else's business, so the file is made with mode 0600.
+//!
+//! Nobody but SQLite ever opens a database that is there. Its locks are POSIX's, which belong to the process: whoever closes any descriptor
+//! of the file gives all of them up, those of another store in this process too. The next process then takes itself for the only one, and
+//! may remove the log that we go on writing to. So the file is judged by its metadata alone.
 
 use std::{
     fs::{DirBuilder, File, OpenOptions},
-    io,
+    io::{Error, ErrorKind},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
-use rustix::fs::FlockOperation;
+use rustix::fs::{Access, FlockOperation};
 
 use super::{super::StoreError, Options, checkpoint::LOG_LIMIT, fault};
 
@@ -22,7 +26,7 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 /// Finds the file, and makes it, and the directory it is in, if `create` says so. Returns its true path.
 ///
 /// # Errors
-/// If it is not there or cannot be, is not a regular file, or is on a network file system.
+/// If it is not there or cannot be, is not a regular file, may not be written, or is on a network file system.
 pub(super) fn locate(path: &Path, create: bool) -> Result<PathBuf, StoreError> {
     let said = path.display();
     if !create && !path.exists() {
@@ -37,11 +41,13 @@ pub(super) fn locate(path: &Path, create: bool) -> Result<PathBuf, StoreError> {
             StoreError::Unavailable(format!("cannot make the directory `{}` for the store: {error}", directory.display()))
         })?;
     }
-    // A directory cannot be opened for writing, and a pipe would make us wait for its other end; so look before opening.
     if path.exists() && !path.is_file() {
         return Err(StoreError::Unavailable("it is not a regular file: name a file for the store".into()));
     }
-    private_file(path).map_err(|error| StoreError::Unavailable(format!("cannot open `{said}` for writing: {error}")))?;
+    let made = if create { make(path) } else { Ok(()) };
+    // SQLite would not say that it may not write: it would go on as one that only reads.
+    made.and_then(|()| Ok(rustix::fs::access(path, Access::READ_OK | Access::WRITE_OK)?))
+        .map_err(|error| StoreError::Unavailable(format!("cannot open `{said}` for writing: {error}")))?;
     let path = path.canonicalize().map_err(|error| StoreError::Unavailable(format!("cannot find `{said}`: {error}")))?;
     refuse_network(&path)?;
     Ok(path)
@@ -54,7 +60,8 @@ pub(super) fn locate(path: &Path, create: bool) -> Result<PathBuf, StoreError> {
 pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
     let path = beside(path, ".lock");
     let said = path.display();
-    let file = private_file(&path).map_err(|error| StoreError::Unavailable(format!("cannot open `{said}`: {error}")))?;
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = file.map_err(|error| StoreError::Unavailable(format!("cannot open `{said}`: {error}")))?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Unavailable(format!(
@@ -124,8 +131,17 @@ fn setting<T: rusqlite::types::FromSql>(connection: &Connection, name: &str, val
     })
 }
 
-fn private_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+/// Makes an empty file, if there is none.
+fn make(path: &Path) -> Result<(), Error> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        // A link is there already, though it may lead to where there is nothing yet.
+        Err(_) => match (path.metadata(), path.read_link()) {
+            (Err(error), Ok(target)) if error.kind() == ErrorKind::NotFound => make(&path.with_file_name(target)),
+            _ => Ok(()),
+        },
+    }
 }
 
 #[cfg(target_os = "linux")]

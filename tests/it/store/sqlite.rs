@@ -1,6 +1,13 @@
 //! What only a store in a file can get wrong.
 
-use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use asc_webhooks::inbox::{
     Accepted, AttemptResult, DispatchState, ReceiptId, Store, StoreError, Verdict,
@@ -109,6 +116,48 @@ async fn one_server_is_alone_and_commands_work_beside_it() {
     assert_eq!(claim_ids(&server, "log", 9, 3_000).await, [1]);
     drop(server);
     Sqlite::open(Options::new(&path)).unwrap();
+}
+
+/// Closing any descriptor of a file gives up all locks that the process has on it, those of SQLite too. An older `sqlite3` that makes a
+/// backup takes itself for the only one then, and removes the log that the server goes on writing to.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_second_opening_in_one_process_leaves_the_first_its_lock() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("inbox.db");
+    let is_locked = || {
+        let (of_this_process, on_this_file) = (
+            format!(" {} ", std::process::id()),
+            format!(":{} ", std::os::unix::fs::MetadataExt::ino(&fs::metadata(&path).unwrap())),
+        );
+        let locks = fs::read_to_string("/proc/locks").unwrap();
+        locks.lines().any(|lock| [" POSIX ", &of_this_process, &on_this_file].iter().all(|part| lock.contains(part)))
+    };
+    let server = Sqlite::open(Options::new(&path)).unwrap();
+    accept(&server, &Letter::new(1)).await;
+    assert!(is_locked());
+    check_refused(Options::new(&path), "another server has it open", home.path());
+    assert!(is_locked(), "who is refused must not unlock it");
+    drop(Sqlite::open(Options::new(&path).shared()).unwrap());
+    assert!(is_locked(), "who has closed it must not have unlocked it");
+
+    accept(&server, &Letter::new(2)).await;
+    drop(server);
+    assert!(!is_locked());
+    assert_eq!(stats(&Sqlite::open(Options::new(&path)).unwrap()).await.receipts, 2);
+}
+
+#[tokio::test]
+async fn a_link_may_stand_for_the_file_before_there_is_one() {
+    let home = tempfile::tempdir().unwrap();
+    let [path, link, loops] = ["inbox.db", "link.db", "loop.db"].map(|name| home.path().join(name));
+    symlink("inbox.db", &link).unwrap();
+    symlink("loop.db", &loops).unwrap();
+    let store = Sqlite::open(Options::new(&link)).unwrap();
+    accept(&store, &Letter::new(1)).await;
+    assert_eq!(fs::symlink_metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    check_refused(Options::new(&path), "another server has it open (it holds `{home}/inbox.db.lock`)", home.path());
+    check_refused(Options::new(&loops), "cannot open `{home}/loop.db` for writing: ", home.path());
 }
 
 #[tokio::test]
