@@ -32,8 +32,8 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Claims due dispatches for the handlers that have room: oldest due first, each with a new lease, its attempt counted.
     /// Nothing is claimed for a handler that is [paused](Store::pause).
-    /// A dispatch that is owed in order is passed over while an earlier one (by Apple's time, then by arrival) of the same
-    /// handler and subject is waiting or claimed.
+    /// A dispatch that is owed in order is passed over while any other of the same handler and subject is claimed, and while an
+    /// earlier one (by Apple's time, then by arrival) is waiting.
     ///
     /// After `Ok`, nobody else is given the same dispatch until it is finished or its lease has run out.
     async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError>;
@@ -49,7 +49,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// to wait so long: these were written by a clock that stood wrong.
     async fn hasten(&self, handler: &str, latest: Timestamp, now: Timestamp) -> Result<u64, StoreError>;
 
-    /// When the earliest waiting dispatch of the named handlers falls due, of those that no earlier one holds back and
+    /// When the earliest waiting dispatch of the named handlers falls due, of those that no other one holds back and
     /// whose handler is not paused; none if nothing waits.
     async fn next_due(&self, handlers: &[Arc<str>]) -> Result<Option<Timestamp>, StoreError>;
 

@@ -154,13 +154,15 @@ impl State {
         made
     }
 
+    /// Whether one that waits must wait for another of its line: for one that is claimed, or for an earlier one.
     pub(super) fn is_behind(&self, id: i64, owing: &Owing) -> bool {
         let Some(line) = &owing.line else { return false };
         self.dispatches.iter().any(|(other_id, other)| {
             let Some(other_line) = other.line.as_ref().filter(|_| other.is_open() && other.handler == owing.handler) else {
                 return false;
             };
-            other_line.subject == line.subject && (other_line.place, other.receipt, *other_id) < (line.place, owing.receipt, id)
+            let is_earlier = (other_line.place, other.receipt, *other_id) < (line.place, owing.receipt, id);
+            other_line.subject == line.subject && (other.state == DispatchState::Claimed || is_earlier)
         })
     }
 

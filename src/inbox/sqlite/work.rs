@@ -1,8 +1,9 @@
 //! Dispatches on their way: owed, claimed, finished, released, replayed.
 //!
 //! Those that are owed in order stand in a line, one for each handler and subject. Only its head may be claimed; the others carry
-//! `behind = 1`, so that a claim never walks over them. The head is the earliest by Apple's time, then by arrival: whoever joins the
-//! line or leaves it says who is at the head now, which is never more than two rows.
+//! `behind = 1`, so that a claim never walks over them. The head is whoever is claimed, whatever comes in meanwhile; else the earliest
+//! by Apple's time, then by arrival. Whoever joins the line or leaves its claim says who is at the head now, which is never more than
+//! two rows.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -41,6 +42,14 @@ impl Leaving {
     fn read(row: &Row<'_>) -> Result<Self> {
         Ok(Self { id: row.get(0)?, handler: row.get(1)?, line: Line { subject: row.get(2)?, place: row.get(3)? } })
     }
+}
+
+/// The earliest of a line.
+struct First {
+    id: i64,
+    place: i64,
+    /// Whether one of the line is claimed: this one, or the one that it stands behind although it is earlier.
+    has_claimed: bool,
 }
 
 impl Ledger<'_> {
@@ -255,14 +264,17 @@ impl Ledger<'_> {
 
     fn leave_claim(&mut self, dispatch: &Leaving, to: DispatchState, due_at: Option<Timestamp>) -> Result<()> {
         self.prepared(
-            "UPDATE dispatch SET state = ?2, due_at = coalesce(?3, due_at), claimed_at = NULL, lease_until = NULL WHERE id = ?1",
+            "UPDATE dispatch SET state = ?2, due_at = coalesce(?3, due_at), claimed_at = NULL, lease_until = NULL, behind = 0 \
+             WHERE id = ?1",
         )?
         .execute(params![dispatch.id, state_code(to), due_at.map(micros)])?;
-        if to != DispatchState::Waiting
-            && let Some(subject) = &dispatch.line.subject
-            && let Some((head, _)) = self.head_of_line(dispatch.handler, subject)?
+        if let Some(subject) = &dispatch.line.subject
+            && let Some(first) = self.first_of_line(dispatch.handler, subject)?.filter(|first| first.id != dispatch.id)
         {
-            self.set_behind(head, false)?;
+            if to == DispatchState::Waiting {
+                self.set_behind(dispatch.id, true)?;
+            }
+            self.set_behind(first.id, false)?;
         }
         self.tally.moved(dispatch.handler, DispatchState::Claimed, to);
         Ok(())
@@ -284,19 +296,21 @@ impl Ledger<'_> {
 
     /// Makes room in the line for a dispatch that is about to wait in it. Says whether it will stand behind another.
     fn join_line(&mut self, id: i64, handler: i64, subject: &str, place: i64) -> Result<bool> {
-        match self.head_of_line(handler, subject)? {
-            Some((head, head_place)) if (head_place, head) < (place, id) => Ok(true),
-            Some((head, _)) => self.set_behind(head, true).map(|()| false),
-            None => Ok(false),
+        let Some(first) = self.first_of_line(handler, subject)? else { return Ok(false) };
+        if first.has_claimed || (first.place, first.id) < (place, id) {
+            return Ok(true);
         }
+        self.set_behind(first.id, true)?;
+        Ok(false)
     }
 
-    fn head_of_line(&mut self, handler: i64, subject: &str) -> Result<Option<(i64, i64)>> {
+    /// The earliest of a line.
+    fn first_of_line(&mut self, handler: i64, subject: &str) -> Result<Option<First>> {
         self.prepared(
-            "SELECT id, place FROM dispatch WHERE state <= 1 AND subject IS NOT NULL AND handler = ?1 AND subject = ?2 \
-             ORDER BY place, id LIMIT 1",
+            "SELECT id, place, state = 1 OR behind = 1 FROM dispatch \
+             WHERE state <= 1 AND subject IS NOT NULL AND handler = ?1 AND subject = ?2 ORDER BY place, id LIMIT 1",
         )?
-        .query_row(params![handler, subject], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row(params![handler, subject], |row| Ok(First { id: row.get(0)?, place: row.get(1)?, has_claimed: row.get(2)? }))
         .optional()
     }
 

@@ -31,6 +31,7 @@ kept_by_every_store! {
     a_dead_dispatch_that_is_skipped_is_done_and_says_why
     an_event_that_is_owed_in_order_waits_for_the_earlier_ones
     a_latecomer_goes_before_those_that_happened_after_it
+    nobody_of_a_line_is_claimed_beside_another
     a_replayed_event_takes_its_place_in_the_line
 }
 
@@ -289,12 +290,45 @@ async fn a_latecomer_goes_before_those_that_happened_after_it(store: Arc<dyn Sto
     accept(&*store, &about(1, 300)).await;
     let first = claim(&*store, "log", 9, 2_000).await.remove(0);
     accept(&*store, &about(2, 200)).await;
+    assert_eq!(claim_ids(&*store, "log", 9, 2_000).await, [0; 0], "what is under way cannot be overtaken any more");
+    assert_eq!(store.next_due(&["log".into()]).await.unwrap(), None);
     assert!(finish(&*store, first.lease, retry(2_000)).await);
     let second = claim(&*store, "log", 9, 2_000).await;
     assert_eq!(second.iter().map(|claimed| claimed.receipt.id.0).collect::<Vec<_>>(), [2]);
     assert!(finish(&*store, second[0].lease, retry(8_000)).await);
     assert_eq!(claim_ids(&*store, "log", 9, 7_999).await, [0; 0], "one that is to be tried again holds back the rest");
     assert_eq!(store.next_due(&["log".into()]).await.unwrap(), Some(at(8_000)));
+}
+
+/// However the one ends that is claimed, the first of those that wait then is the next.
+async fn nobody_of_a_line_is_claimed_beside_another(store: Arc<dyn Store>) {
+    let about = |number, time| Letter { subject: "a".into(), time, owed: vec![("log", true)], ..Letter::new(number) };
+    let first = accept(&*store, &about(1, 100)).await;
+    let claimed = claim(&*store, "log", 9, 2_000).await.remove(0);
+    assert!(finish(&*store, claimed.lease, dead()).await);
+    let mut later = 2;
+    for ending in [Some(Verdict::Done), Some(dead()), Some(retry(2_000)), Some(Verdict::PutBack), None] {
+        let waits_again = !matches!(ending, Some(Verdict::Done | Verdict::Dead { .. }));
+        accept(&*store, &about(later, 300)).await;
+        let claimed = claim(&*store, "log", 9, 2_000).await.remove(0);
+        accept(&*store, &about(later + 1, 200)).await;
+        let replay = Replay::Receipt { id: first, handlers: owing(&[("log", true)]) };
+        assert_eq!(store.replay(&replay, at(2_000)).await.unwrap(), 1);
+        assert_eq!(claim_ids(&*store, "log", 9, 2_000).await, [0; 0], "{ending:?} is still to come");
+        assert_eq!(store.next_due(&["log".into()]).await.unwrap(), None);
+        let after_the_lease = 2_001 + LEASE.as_secs().cast_signed();
+        match ending {
+            Some(verdict) => assert!(finish(&*store, claimed.lease, verdict).await),
+            None => assert_eq!(store.release_expired(at(after_the_lease)).await.unwrap(), 1),
+        }
+        for expected in [1, later + 1, later].into_iter().take(if waits_again { 3 } else { 2 }) {
+            let next = claim(&*store, "log", 9, after_the_lease).await;
+            let numbers: Vec<_> = next.iter().map(|claimed| claimed.receipt.id).collect();
+            assert_eq!(numbers, [ReceiptId(i64::try_from(expected).unwrap())]);
+            assert!(finish(&*store, next[0].lease, Verdict::Done).await);
+        }
+        later += 2;
+    }
 }
 
 async fn a_replayed_event_takes_its_place_in_the_line(store: Arc<dyn Store>) {

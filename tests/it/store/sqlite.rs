@@ -289,6 +289,48 @@ async fn numbers_go_on_and_times_are_found_where_an_index_had_them_before() {
     assert_eq!(found(ReceiptFilter { until: Some(at(5 * HOUR)), ..ReceiptFilter::default() }).await, [10, 5, 4]);
 }
 
+/// Each line as it may be found whose second was claimed before the first came in: as the version left it that let both be claimed at
+/// once, as this one does, and as nobody should.
+#[tokio::test]
+async fn each_line_has_one_head_whatever_an_older_version_left() {
+    const WAITING: u8 = 0;
+    const CLAIMED: u8 = 1;
+    let lines = [
+        [(WAITING, 0), (CLAIMED, 1), (WAITING, 1)],
+        [(CLAIMED, 0), (CLAIMED, 1), (WAITING, 1)],
+        [(WAITING, 0), (CLAIMED, 0), (WAITING, 1)],
+        [(WAITING, 1), (CLAIMED, 0), (WAITING, 1)],
+        [(WAITING, 0), (WAITING, 1), (WAITING, 1)],
+    ];
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("inbox.db");
+    let older = Sqlite::open(Options::new(&path)).unwrap();
+    let mut numbers = 1..;
+    for (line, left) in lines.iter().enumerate() {
+        for (time, number) in (1..).zip(numbers.by_ref().take(left.len())) {
+            let owed = vec![("log", true)];
+            accept(&older, &Letter { subject: format!("version-{line}"), time, owed, ..Letter::new(number) }).await;
+        }
+    }
+    drop(older);
+    let raw = Connection::open(&path).unwrap();
+    for (receipt, (state, behind)) in (1..).zip(lines.as_flattened()) {
+        let left = "UPDATE dispatch SET state = ?2, behind = ?3, token = ?2, claimed_at = 0, lease_until = 0 WHERE id / 1000 = ?1";
+        assert_eq!(raw.execute(left, (receipt, state, behind)).unwrap(), 1);
+    }
+    drop(raw);
+
+    let store = Sqlite::open(Options::new(&path)).unwrap();
+    for heads in [[1, 4, 7, 10, 13], [2, 5, 8, 11, 14], [3, 6, 9, 12, 15]] {
+        let mut claimed = claim(&store, "log", 99, 2_000).await;
+        claimed.sort_by_key(|claimed| claimed.receipt.id);
+        assert_eq!(claimed.iter().map(|claimed| claimed.receipt.id.0).collect::<Vec<_>>(), heads);
+        for claimed in claimed {
+            assert!(finish(&store, claimed.lease, Verdict::Done).await);
+        }
+    }
+}
+
 #[tokio::test]
 async fn hours_go_with_their_receipts() {
     let home = tempfile::tempdir().unwrap();

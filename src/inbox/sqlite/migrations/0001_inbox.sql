@@ -60,7 +60,7 @@ CREATE TABLE dispatch (
     lease_until INTEGER,                -- while it is claimed
     subject     TEXT,                   -- only when it is owed in order
     place       INTEGER,                -- its place in that order: Apple's time, or when it was received
-    behind      INTEGER NOT NULL        -- 1 while an earlier one of its handler and subject is waiting or claimed
+    behind      INTEGER NOT NULL        -- 1 while another of its handler and subject goes first: see `work.rs`
 ) STRICT;
 
 CREATE INDEX dispatch_waiting ON dispatch (handler, behind, due_at) WHERE state = 0;

@@ -173,13 +173,17 @@ impl<const REOPENS: bool> Model<REOPENS> {
         &self.receipts[usize::try_from(receipt - 1).unwrap()]
     }
 
+    /// Whether another of its line is under way, or is to go first.
     fn is_held_back(&self, dispatch: &Owing) -> bool {
         let event = self.kept(dispatch.receipt).event;
         let line = self.dispatches.iter().filter(|other| other.is_open() && other.handler == dispatch.handler);
+        let mut others =
+            line.filter(|other| other.receipt != dispatch.receipt).map(|other| (other, self.kept(other.receipt).event));
         HANDLERS[dispatch.handler].1
-            && line
-                .map(|other| (self.kept(other.receipt).event, other.receipt))
-                .any(|(other, receipt)| other.subject == event.subject && (other.time, receipt) < (event.time, dispatch.receipt))
+            && others.any(|(other, told)| {
+                let is_earlier = (told.time, other.receipt) < (event.time, dispatch.receipt);
+                told.subject == event.subject && (other.state == DispatchState::Claimed || is_earlier)
+            })
     }
 
     fn accept(&mut self, event: Happening) -> Outcome {
