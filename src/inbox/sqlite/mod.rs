@@ -114,8 +114,23 @@ impl Sqlite {
         })
     }
 
-    /// In steps, so that no notification waits long behind thousands of dead dispatches.
+    /// Writes what takes more of the disk than it gives back: room for `bytes`, and what goes with them, is held until the answer.
+    ///
+    /// It queues at once, as [`Writer::write`] does.
+    fn keep<T, F>(&self, bytes: usize, mut sentence: F) -> Result<impl Future<Output = Result<T, StoreError>> + Send, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Ledger<'_>) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let room = self.disk.admit(bytes)?;
+        Ok(self.writer.write(move |ledger| {
+            let _held = &room;
+            sentence(ledger)
+        }))
+    }
+
     async fn replay_dead(&self, handler: Option<String>, now: Timestamp) -> Result<u64, StoreError> {
+        let _room = self.disk.admit(0)?;
         let (mut revived, mut from) = (0, Some((i64::MIN, i64::MIN)));
         while let Some(place) = from {
             let handler = handler.clone();
@@ -136,8 +151,7 @@ impl Sqlite {
 #[async_trait]
 impl Store for Sqlite {
     async fn accept(&self, arrival: Arrival) -> Result<Accepted, StoreError> {
-        self.disk.admit(arrival.body.len())?;
-        self.writer.write(move |ledger| ledger.accept(&arrival)).await
+        self.keep(arrival.body.len(), move |ledger| ledger.accept(&arrival))?.await
     }
 
     async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
@@ -163,9 +177,9 @@ impl Store for Sqlite {
     }
 
     async fn keep_details(&self, id: ReceiptId, details: Bytes, files: Vec<(String, Bytes)>) -> Result<bool, StoreError> {
-        self.disk.admit(details.len() + files.iter().map(|(_, bytes)| bytes.len()).sum::<usize>())?;
+        let size = details.len() + files.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
         let app = app_of(&details);
-        self.writer.write(move |ledger| ledger.keep_details(id.0, &details, app.as_deref(), &files)).await
+        self.keep(size, move |ledger| ledger.keep_details(id.0, &details, app.as_deref(), &files))?.await
     }
 
     async fn file(&self, id: ReceiptId, name: &str) -> Result<Option<Bytes>, StoreError> {
@@ -210,9 +224,8 @@ impl Store for Sqlite {
     }
 
     async fn replay(&self, replay: &Replay, now: Timestamp) -> Result<u64, StoreError> {
-        self.disk.admit(0)?;
         match replay.clone() {
-            Replay::Receipt { id, handlers } => self.writer.write(move |ledger| ledger.replay_receipt(id, &handlers, now)).await,
+            Replay::Receipt { id, handlers } => self.keep(0, move |ledger| ledger.replay_receipt(id, &handlers, now))?.await,
             Replay::Dead { handler } => self.replay_dead(handler, now).await,
         }
     }
@@ -244,8 +257,7 @@ impl Store for Sqlite {
         owed: Vec<Owed>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.disk.admit(0)?;
-        self.writer.write(move |ledger| ledger.reparsed(id, &content, &identity, &owed, now)).await
+        self.keep(0, move |ledger| ledger.reparsed(id, &content, &identity, &owed, now))?.await
     }
 
     async fn stats(&self, _now: Timestamp) -> Result<Stats, StoreError> {
@@ -272,9 +284,8 @@ impl Store for Sqlite {
     }
 
     async fn note_listed(&self, endpoint: &str, entries: Vec<Entry>, now: Timestamp) -> Result<(), StoreError> {
-        self.disk.admit(0)?;
         let endpoint = endpoint.to_owned();
-        self.writer.write(move |ledger| ledger.note_listed(&endpoint, &entries, now)).await
+        self.keep(0, move |ledger| ledger.note_listed(&endpoint, &entries, now))?.await
     }
 
     async fn end_pass(&self, endpoint: &str, pass: Pass, now: Timestamp) -> Result<(), StoreError> {
@@ -300,8 +311,7 @@ impl Store for Sqlite {
     }
 
     async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.disk.admit(0)?;
-        self.writer.write(move |ledger| ledger.probe(now)).await
+        self.keep(0, move |ledger| ledger.probe(now))?.await
     }
 
     async fn close(&self) -> Result<(), StoreError> {
