@@ -45,8 +45,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Returns how many.
     async fn release_expired(&self, now: Timestamp) -> Result<u64, StoreError>;
 
-    /// Makes due at `now` what waits for a handler until after `latest`, and returns how many that is. Whoever asks knows that nobody is made
-    /// to wait so long: these were written by a clock that stood wrong.
+    /// Makes due at `now` what waits for a handler until after `latest` and is not due yet. Returns how many that is. Whoever asks knows that
+    /// nobody is made to wait so long: a clock stood wrong when these were put off, or the handler's schedule has been shortened since.
+    ///
+    /// Many may be taken a few hundred at a time; each of these steps is whole in itself.
     async fn hasten(&self, handler: &str, latest: Timestamp, now: Timestamp) -> Result<u64, StoreError>;
 
     /// When the earliest waiting dispatch of the named handlers falls due, of those that no other one holds back and

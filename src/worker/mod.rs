@@ -29,6 +29,7 @@ use self::{
     end::End,
     hold::Holds,
     kept::InStore,
+    stranded::Stranded,
     under_way::{Counted, UnderWay},
 };
 use crate::{
@@ -69,13 +70,15 @@ pub struct Worker {
     enrichment: Option<Arc<Enrichment>>,
     under_way: UnderWay,
     holds: Holds,
+    stranded: Stranded,
 }
 
 impl Worker {
     /// A worker on `store` that is told of new work through `work`.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, work: Arc<Notify>, lanes: Vec<Lane>) -> Self {
         let lanes = ArcSwap::from_pointee(by_name(lanes));
-        Self { store, clock, work, lanes, enrichment: None, under_way: UnderWay::default(), holds: Holds::default() }
+        let (under_way, holds, stranded) = (UnderWay::default(), Holds::default(), Stranded::default());
+        Self { store, clock, work, lanes, enrichment: None, under_way, holds, stranded }
     }
 
     /// The same with details of events, for the handlers that are to have them.
@@ -89,6 +92,7 @@ impl Worker {
     /// now has their name.
     pub fn replace(&self, lanes: Vec<Lane>) {
         self.lanes.store(Arc::new(by_name(lanes)));
+        self.stranded.look_again();
         self.holds.lift();
         self.work.notify_one();
     }
@@ -98,13 +102,9 @@ impl Worker {
     /// # Errors
     /// When the store is broken, so that the program must end.
     pub async fn run(self: Arc<Self>, shutdown: Shutdown) -> Result<(), StoreError> {
-        let mut has_hastened = false;
         while !shutdown.has_begun() {
             let round = async {
-                if !has_hastened {
-                    self.hasten().await?;
-                    has_hastened = true;
-                }
+                self.hasten().await?;
                 let names = self.claim(&shutdown).await?;
                 self.rest(&names, &shutdown).await
             };

@@ -243,7 +243,7 @@ impl State {
     pub(super) fn hasten(&mut self, handler: &str, latest: Timestamp, now: Timestamp) -> u64 {
         let waiting =
             self.dispatches.values_mut().filter(|owing| owing.state == DispatchState::Waiting && *owing.handler == *handler);
-        waiting.filter(|owing| owing.due_at > latest).map(|owing| owing.due_at = now).count() as u64
+        waiting.filter(|owing| owing.due_at > latest.max(now)).map(|owing| owing.due_at = now).count() as u64
     }
 
     pub(super) fn replay(&mut self, replay: &Replay, now: Timestamp) -> u64 {

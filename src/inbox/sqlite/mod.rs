@@ -57,8 +57,8 @@ use super::{
     secrets::{KeptSecret, KeptSecrets, SecretsReader},
 };
 
-/// How many dead dispatches are revived in one transaction.
-const REVIVED_AT_ONCE: usize = 500;
+/// How many dispatches one transaction revives or hastens, so that no notification waits long behind thousands of them.
+const AT_ONCE: usize = 500;
 
 /// A store in a SQLite database.
 ///
@@ -134,7 +134,7 @@ impl Sqlite {
         let (mut revived, mut from) = (0, Some((i64::MIN, i64::MIN)));
         while let Some(place) = from {
             let handler = handler.clone();
-            let step = self.writer.write(move |ledger| ledger.replay_dead(handler.as_deref(), place, REVIVED_AT_ONCE, now));
+            let step = self.writer.write(move |ledger| ledger.replay_dead(handler.as_deref(), place, AT_ONCE, now));
             let (count, next) = step.await?;
             revived += count;
             from = next;
@@ -167,8 +167,15 @@ impl Store for Sqlite {
     }
 
     async fn hasten(&self, handler: &str, latest: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
-        let handler = handler.to_owned();
-        self.writer.write(move |ledger| ledger.hasten(&handler, latest, now)).await
+        let mut hastened = 0;
+        loop {
+            let handler = handler.to_owned();
+            let step = self.writer.write(move |ledger| ledger.hasten(&handler, latest, now, AT_ONCE)).await?;
+            hastened += step as u64;
+            if step < AT_ONCE {
+                return Ok(hastened);
+            }
+        }
     }
 
     async fn next_due(&self, handlers: &[Arc<str>]) -> Result<Option<Timestamp>, StoreError> {

@@ -139,6 +139,26 @@ async fn below_the_reserve_nothing_comes_in_and_everything_ends() {
 }
 
 #[tokio::test]
+async fn a_notification_does_not_wait_for_all_that_is_hastened() {
+    let Fresh { store, _home } = fresh();
+    let late = now() + Duration::from_hours(240);
+    let many = (0..2 * AT_ONCE).map(|number| store.accept(Arrival { due_at: late, ..arrival(number, 0) }));
+    futures_util::future::join_all(many).await;
+    let order = std::sync::Mutex::new(Vec::new());
+    let hastened = async {
+        let hastened = store.hasten("log", now(), now()).await.unwrap();
+        order.lock().unwrap().push("hastened");
+        hastened
+    };
+    let accepted = async {
+        store.accept(arrival(usize::MAX, 0)).await.unwrap();
+        order.lock().unwrap().push("accepted");
+    };
+    let (hastened, ()) = tokio::join!(biased; hastened, accepted);
+    assert_eq!((hastened, order.into_inner().unwrap()), (2 * AT_ONCE as u64, vec!["accepted", "hastened"]));
+}
+
+#[tokio::test]
 async fn the_log_starts_over_while_writing_never_stops() {
     let Fresh { store, _home } = fresh();
     let log = place::beside(&store.path, "-wal");

@@ -158,11 +158,13 @@ impl Ledger<'_> {
         self.lose(&expired, Some(now))
     }
 
-    /// See [`super::super::Store::hasten`].
-    pub(super) fn hasten(&mut self, handler: &str, latest: Timestamp, now: Timestamp) -> Result<u64> {
+    /// See [`super::super::Store::hasten`]. Hastens up to `limit`, and returns how many.
+    pub(super) fn hasten(&mut self, handler: &str, latest: Timestamp, now: Timestamp, limit: usize) -> Result<usize> {
         let Some(handler) = self.known_name(handler)? else { return Ok(0) };
-        let hastening = "UPDATE dispatch SET due_at = ?3 WHERE state = 0 AND handler = ?1 AND behind IN (0, 1) AND due_at > ?2";
-        self.connection.execute(hastening, [handler, micros(latest), micros(now)]).map(|count| count as u64)
+        let hastening = "UPDATE dispatch SET due_at = ?3 WHERE id IN (SELECT id FROM dispatch \
+                         WHERE state = 0 AND handler = ?1 AND behind IN (0, 1) AND due_at > max(?2, ?3) LIMIT ?4)";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.prepared(hastening)?.execute([handler, micros(latest), micros(now), limit])
     }
 
     /// Makes every claimed dispatch wait again, because whoever held them is gone. They are due as they were.

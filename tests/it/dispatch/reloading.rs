@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use asc_webhooks::{
     Registry,
-    handler::handler_fn,
+    handler::{HandlerError, handler_fn},
     inbox::{
         AttemptResult, DispatchState, Store,
         sqlite::{Options, Sqlite},
@@ -12,7 +12,7 @@ use asc_webhooks::{
 };
 use tokio::sync::{Notify, mpsc};
 
-use super::{block, event, taking};
+use super::{answering, block, event, taking};
 use crate::support::running::{Running, SECRET, loaded, post};
 
 const NEW: &str = "another secret of these tests";
@@ -73,6 +73,19 @@ async fn a_dispatch_without_its_handler_waits_until_it_is_configured_again() {
     assert_eq!((waiting.dispatch.state, waiting.history.len()), (DispatchState::Waiting, 0));
     running.app.reload(&loaded(SECRET, &[block("a", ""), block("b", "")].concat()).unwrap(), &registry).unwrap();
     running.until(1, "a", DispatchState::Done, 1).await;
+}
+
+/// Nobody is made to wait by a schedule that is no longer there.
+#[tokio::test(start_paused = true)]
+async fn a_schedule_that_has_been_shortened_holds_for_what_waits_already() {
+    let failing_once = answering(|call| if call == 1 { Err(HandlerError::retry("not now")) } else { Ok(()) });
+    let registry = Registry::empty().register_handler("a", failing_once);
+    let scheduled = |retry: &str| block("a", "").replace("'10s'", retry);
+    let running = Running::start(&scheduled("'2days'"), &registry);
+    running.take_in(event("one")).await;
+    running.until(1, "a", DispatchState::Waiting, 1).await;
+    running.app.reload(&loaded(SECRET, &scheduled("'10s'")).unwrap(), &registry).unwrap();
+    running.until(1, "a", DispatchState::Done, 2).await;
 }
 
 #[tokio::test(start_paused = true)]

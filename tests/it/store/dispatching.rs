@@ -21,6 +21,7 @@ kept_by_every_store! {
     a_lease_cannot_be_used_twice
     a_retry_waits_for_its_time
     what_waits_longer_than_anybody_should_is_hastened
+    however_many_wait_too_long_all_are_hastened
     what_stands_in_line_is_hastened_too
     what_is_put_back_was_never_tried
     a_dead_dispatch_stays_dead
@@ -151,8 +152,22 @@ async fn what_waits_longer_than_anybody_should_is_hastened(store: Arc<dyn Store>
     for claimed in hastened {
         assert!(finish(&*store, claimed.lease, Verdict::Done).await);
     }
-    assert_eq!(claim_ids(&*store, "log", 9, 2_030).await, [1, 2]);
+    for claimed in claim(&*store, "log", 9, 2_030).await {
+        assert!(finish(&*store, claimed.lease, retry(2_040)).await);
+    }
+    assert_eq!(store.hasten("log", at(0), at(2_050)).await.unwrap(), 0, "what is due already cannot be hastened");
+    assert_eq!(store.next_due(&["log".into()]).await.unwrap(), Some(at(2_040)));
+    assert_eq!(claim_ids(&*store, "log", 9, 2_050).await, [1, 2]);
     assert_eq!(claim_ids(&*store, "other", 9, 8_999).await, [0; 0]);
+}
+
+async fn however_many_wait_too_long_all_are_hastened(store: Arc<dyn Store>) {
+    const MANY: usize = 1_003;
+    let letter = |number| Letter { received_at: 9_000, owed: vec![("log", number % 2 == 0)], ..Letter::new(number) };
+    join_all((0..MANY).map(|number| store.accept(letter(number).arrival()))).await;
+    assert_eq!(store.hasten("log", at(3_000), at(2_000)).await.unwrap(), MANY as u64);
+    assert_eq!(store.hasten("log", at(3_000), at(2_000)).await.unwrap(), 0);
+    assert_eq!(claim(&*store, "log", 2 * MANY, 2_000).await.len(), MANY);
 }
 
 async fn what_stands_in_line_is_hastened_too(store: Arc<dyn Store>) {
