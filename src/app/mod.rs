@@ -42,10 +42,7 @@ use crate::{
     recovery::{Plan, Recovery},
     server::{self, Apple, Desk, Limits, Live, Receiver},
     shutdown::Shutdown,
-    telemetry::{
-        TelemetryError,
-        metrics::{self, Exposition},
-    },
+    telemetry::exposition::{self, Exposition},
     vault::{Keeper, Vault, VaultError},
     worker::{Worker, janitor::Janitor},
 };
@@ -109,7 +106,7 @@ impl App {
         let asc = client(loaded, Arc::clone(&clock))?;
         let (lanes, routes) = assemble(loaded, registry, asc.clone(), Arc::clone(&clock))?;
         // The receiver keeps handles on its figures, so there must be something to record them.
-        let figures = metrics::install()?;
+        let figures = exposition::install();
         let intake = Arc::new(Intake::new(Arc::clone(&store), routes, Arc::clone(&clock), Arc::clone(&work)));
         let enrichment = enrichment(loaded, asc.as_ref(), &store)?;
         let worker = Worker::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&work), lanes).enriched(enrichment.clone());
@@ -390,9 +387,6 @@ pub enum AppError {
         /// What the system says.
         source: io::Error,
     },
-    /// Figures cannot be recorded.
-    #[error(transparent)]
-    Telemetry(#[from] TelemetryError),
     /// A part of the program ended that should run until the end.
     #[error("the {0} ended unexpectedly")]
     Died(&'static str),

@@ -4,19 +4,13 @@
 //! happened through the functions here and never writes a name. Labels take few values: configured names, fixed words, and the
 //! kinds of event that this version knows; whatever else Apple may send is `unknown`, so no sender can make the list grow.
 //!
-//! Without [`install`] nothing is kept, and every call costs next to nothing.
+//! Without [`exposition::install`](super::exposition::install) nothing is kept, and every call costs next to nothing.
 
-use std::{
-    fmt,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use metrics::{Counter, Gauge, Unit, counter, gauge, histogram};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-use super::TelemetryError;
 use crate::{
     event::EventKind,
     inbox::{AttemptResult, DispatchState, StoreError, account::Account},
@@ -202,50 +196,6 @@ pub struct Reviewed<'a> {
     pub present: Option<SignedDuration>,
 }
 
-/// Starts keeping the figures of this process. Asked again, it gives the same figures: a process has one set of them, however many
-/// programs are put together in it.
-///
-/// # Errors
-/// When something else in the process keeps figures already.
-pub fn install() -> Result<Exposition, TelemetryError> {
-    static INSTALLED: Mutex<Option<Exposition>> = Mutex::new(None);
-    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(exposition) = &*installed {
-        return Ok(exposition.clone());
-    }
-    let exposition =
-        builder().and_then(|builder| builder.install_recorder().ok()).map(Exposition).ok_or(TelemetryError::AlreadyStarted)?;
-    describe();
-    *installed = Some(exposition.clone());
-    Ok(exposition)
-}
-
-/// The figures, to be shown.
-#[derive(Clone)]
-pub struct Exposition(PrometheusHandle);
-
-impl Exposition {
-    /// The content type of [`Exposition::render`].
-    pub const CONTENT_TYPE: &'static str = "text/plain; version=0.0.4; charset=utf-8";
-
-    /// Writes down every figure in the [text format](https://prometheus.io/docs/instrumenting/exposition_formats/) of Prometheus.
-    pub fn render(&self) -> String {
-        self.0.render()
-    }
-
-    /// Sums up what has been measured since the last time. Call it every few seconds, or the memory of a program that nobody asks
-    /// for its figures grows.
-    pub fn tidy_up(&self) {
-        self.0.run_upkeep();
-    }
-}
-
-impl fmt::Debug for Exposition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Exposition(…)")
-    }
-}
-
 /// Counts a request to an endpoint, by the status of its answer.
 pub(crate) fn requests(endpoint: &str, status: &'static str) -> Counter {
     counter!(REQUESTS.name, "endpoint" => endpoint.to_owned(), "status" => status)
@@ -379,15 +329,8 @@ fn as_value(count: u64) -> f64 {
     count as f64
 }
 
-/// From a tenth of a millisecond, which is what a quick disk takes, to the time-outs of slow handlers.
-const BUCKETS: &[f64] =
-    &[0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
-
-fn builder() -> Option<PrometheusBuilder> {
-    PrometheusBuilder::new().set_buckets_for_metric(Matcher::Prefix("asc_webhooks_".to_owned()), BUCKETS).ok()
-}
-
-fn describe() {
+/// Tells whoever keeps the figures what each of them means.
+pub(super) fn describe() {
     for Metric { name, kind, meaning } in ALL.iter().copied() {
         match kind {
             MetricKind::Counter => metrics::describe_counter!(name, meaning),
@@ -401,15 +344,11 @@ fn describe() {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-
-    /// The figures of a recorder that nobody writes to.
-    pub(crate) fn exposition() -> Exposition {
-        Exposition(builder().unwrap().build_recorder().handle())
-    }
+    use crate::telemetry::exposition::builder;
 
     /// What a scrape shows after `happen`, in a recorder of its own.
     pub(crate) fn scrape_after(happen: impl FnOnce()) -> String {
-        let recorder = builder().unwrap().build_recorder();
+        let recorder = builder().build_recorder();
         metrics::with_local_recorder(&recorder, || {
             describe();
             happen();

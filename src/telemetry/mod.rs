@@ -1,9 +1,10 @@
 //! What an operator sees of a running program: log lines and figures.
 //!
 //! Log lines go to standard error, for people or as one JSON object each; their fields are dotted by entity (`event.id`,
-//! `handler.name`, `attempt.number`). Figures are in [`metrics`]. Neither ever holds a secret or the content of a notification: that is
-//! kept by whoever writes a line, since nothing here could tell.
+//! `handler.name`, `attempt.number`). Figures are named in [`metrics`], and [`exposition`] shows them. Neither ever holds a secret or the content of a
+//! notification: that is kept by whoever writes a line, since nothing here could tell.
 
+pub mod exposition;
 pub mod metrics;
 
 use std::{

@@ -49,7 +49,7 @@ use crate::{
     handler::message::Voice,
     inbox::{Store, StoreError},
     shutdown::Shutdown,
-    telemetry::metrics::Exposition,
+    telemetry::exposition::Exposition,
 };
 
 /// What the operator's routes share: the store, what is configured, and who may do what.
@@ -269,8 +269,10 @@ async fn nothing(State(desk): State<Arc<Desk>>, path: Uri) -> Response {
     if path.path().starts_with("/api/") { answer } else { page::dress(&desk, answer, &path) }
 }
 
-async fn figures(State(desk): State<Arc<Desk>>) -> Response {
-    ([(header::CONTENT_TYPE, HeaderValue::from_static(Exposition::CONTENT_TYPE))], desk.figures.render()).into_response()
+async fn figures(State(desk): State<Arc<Desk>>) -> Result<Response, Problem> {
+    let elsewhere = "the figures are not here: they go to the recorder of the program that this one is a part of; ask there";
+    let figures = desk.figures.render().ok_or_else(|| Problem::not_found(elsewhere))?;
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(Exposition::CONTENT_TYPE))], figures).into_response())
 }
 
 /// The path of every route.

@@ -26,7 +26,7 @@ use crate::{
     server::error::Refused,
     shutdown::Shutdown,
     signature::{self, Secrets, SigningKey, sign},
-    telemetry::metrics,
+    telemetry::exposition,
 };
 
 const TOKEN: &str = "the token of an operator";
@@ -105,7 +105,7 @@ pub(super) fn config(text: &str) -> config::Config {
 
 fn desk(store: Arc<dyn Store>, clock: Arc<dyn Clock>, live: Live, config: &config::Config) -> Desk {
     let refusals = Arc::new(Refusals::new(clock.now(), Shutdown::new()));
-    Desk::new(store, clock, Arc::default(), metrics::tests::exposition(), refusals, live, config)
+    Desk::new(store, clock, Arc::default(), exposition::tests::exposition(), refusals, live, config)
 }
 
 /// A desk over another store.
@@ -383,4 +383,15 @@ async fn figures_are_for_everybody_on_this_machine_only_if_there_is_no_token() {
     assert_eq!(free.send(figures(&[])).await.status, 200);
     assert_eq!(free.send(figures(&[("host", "evil.example")])).await.status, 421);
     assert_eq!(free.get("/api/v1/stats").await.status, 401, "a token that nobody has configured is not the one of before");
+}
+
+#[tokio::test]
+async fn where_somebody_else_shows_the_figures_it_is_said_and_not_made_up() {
+    let bench = Bench::new();
+    let desk = desk(bench.store.clone(), bench.clock.clone(), Live::new(Arc::default(), &Shutdown::new()), &config(CONFIG));
+    let desk = Desk { figures: exposition::tests::shown_by_somebody_else(), ..desk };
+    let answer = Bench { app: router(Arc::new(desk)), ..bench }.get("/metrics").await;
+    assert_eq!((answer.status, answer.header("content-type")), (404, "application/problem+json"), "a scrape must not succeed");
+    let words = "the figures are not here: they go to the recorder of the program that this one is a part of; ask there";
+    assert_eq!(answer.json()["detail"], words);
 }
