@@ -1,12 +1,13 @@
 //! The one place where the parts meet: configuration and registry become a running program.
 //!
 //! [`App::run`] is the whole program: it listens, works, tidies, and stops in order. A program that has an axum application of its own
-//! takes [`App::ready`], [`App::router`] and [`App::work`] instead.
+//! takes [`App::ready`], [`App::work`], [`App::router`] and [`App::until_end`] instead, as `tests/examples/embed_router.rs` shows.
 
 mod advice;
 mod apple;
 mod assembly;
 mod details;
+mod running;
 mod socket;
 mod trial;
 mod unattended;
@@ -15,10 +16,9 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use axum::Router;
-use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
-use tokio::{sync::Notify, task::JoinHandle};
+use futures_util::{FutureExt as _, StreamExt as _};
+use tokio::sync::Notify;
 
-pub use self::assembly::{check, client, handlers, load, voice};
 use self::{
     apple::AppleSide,
     assembly::assemble,
@@ -26,6 +26,10 @@ use self::{
     socket::Socket,
     trial::TriedByWorker,
     unattended::Lookout,
+};
+pub use self::{
+    assembly::{check, client, handlers, load, voice},
+    running::Running,
 };
 use crate::{
     asc,
@@ -199,23 +203,21 @@ impl App {
     }
 
     /// Starts handling what is kept, and looking after managed secrets, until the end is asked for.
-    pub fn work(&self) -> Vec<Running> {
+    ///
+    /// What it returns is for [`App::until_end`], which hears when the program can no longer do what it promises.
+    pub fn work(&self) -> Running {
         let retention = self.config.load().store.retention;
         let janitor = Janitor::new(Arc::clone(&self.store), Arc::clone(&self.clock), Arc::clone(&self.work), retention);
-        let figures = tidy_figures(self.figures.clone(), self.shutdown.clone());
-        let recovery = self.recovery.iter().map(|recovery| Running {
-            part: "recovery",
-            task: self.shutdown.spawn(Arc::clone(recovery).run(self.shutdown.clone())),
-        });
-        let mut running = vec![
-            Running { part: "worker", task: self.shutdown.spawn(Arc::clone(&self.worker).run(self.shutdown.clone())) },
-            Running { part: "janitor", task: self.shutdown.spawn(janitor.run(self.shutdown.clone())) },
-            Running { part: "desk", task: self.shutdown.spawn(Arc::clone(&self.desk).watch(self.shutdown.clone())) },
-            Running { part: "lookout", task: self.shutdown.spawn(Arc::clone(&self.lookout).run(self.shutdown.clone())) },
-            Running { part: "recorder", task: self.shutdown.spawn(figures) },
-            Running { part: "keeper", task: self.shutdown.spawn(Arc::clone(&self.keeper).run(self.shutdown.clone())) },
-        ];
-        running.extend(recovery);
+        let (until, mut running) = (|| self.shutdown.clone(), Running::none(&self.shutdown));
+        running.start("worker", Arc::clone(&self.worker).run(until()));
+        running.start("janitor", janitor.run(until()));
+        running.start("desk", Arc::clone(&self.desk).watch(until()));
+        running.start("lookout", Arc::clone(&self.lookout).run(until()));
+        running.start("recorder", tidy_figures(self.figures.clone(), until()));
+        running.start("keeper", Arc::clone(&self.keeper).run(until()));
+        if let Some(recovery) = &self.recovery {
+            running.start("recovery", Arc::clone(recovery).run(until()));
+        }
         running
     }
 
@@ -232,20 +234,21 @@ impl App {
     ///
     /// # Errors
     /// When an address cannot be listened on.
-    pub async fn start(&self) -> Result<Vec<Running>, AppError> {
+    pub async fn start(&self) -> Result<Running, AppError> {
         let config = self.config.load_full();
         self.ready().await?;
-        let mut running = self.listen(&config).await?;
-        running.extend(self.work());
-        Ok(running)
+        Ok(self.listen(&config).await?.and(self.work()))
     }
 
     /// Waits until the end is asked for, and sees to it: the second half of [`App::run`].
     ///
+    /// The end comes within the configured grace period and a few seconds more, and all that was spawned through [`App::shutdown`] has
+    /// ended then or is given up. After a failure there is no grace: what is in memory may differ from what is on disk.
+    ///
     /// # Errors
     /// When the program must end because the store is broken or a part of it died.
-    pub async fn until_end(&self, running: Vec<Running>) -> Result<(), AppError> {
-        let mut ends: FuturesUnordered<_> = running.into_iter().map(end_of).collect();
+    pub async fn until_end(&self, running: Running) -> Result<(), AppError> {
+        let mut ends = running.ends();
         let ended = tokio::select! {
             () = self.shutdown.begun() => Ok(()),
             error = self.receiver.fatal() => Err(AppError::Store(error)),
@@ -264,17 +267,18 @@ impl App {
         broken.map_or_else(|| closed.map_err(AppError::Store), Err)
     }
 
-    async fn listen(&self, config: &Config) -> Result<Vec<Running>, AppError> {
+    async fn listen(&self, config: &Config) -> Result<Running, AppError> {
         // Both or none: nothing is taken on before it is certain that the program can start.
         let public = Socket::bind("public", config.server.listen).await?;
         let admin = match config.admin.listen {
             Some(address) => Some(Socket::bind("admin", address).await?),
             None => None,
         };
-        let mut running = vec![public.serve(self.router(), Limits::public(&config.server), Some(&self.receiver), &self.shutdown)];
+        let mut running = Running::none(&self.shutdown);
+        public.serve(self.router(), Limits::public(&config.server), Some(&self.receiver), &self.shutdown, &mut running);
         if let Some(admin) = admin {
             let router = server::admin_router(Arc::clone(&self.receiver), Arc::clone(&self.desk));
-            running.push(admin.serve(router, Limits::admin(&config.server), None, &self.shutdown));
+            admin.serve(router, Limits::admin(&config.server), None, &self.shutdown, &mut running);
         }
         Ok(running)
     }
@@ -337,13 +341,6 @@ impl App {
     }
 }
 
-/// A part of the program that runs until the end is asked for.
-#[derive(Debug)]
-pub struct Running {
-    part: &'static str,
-    task: JoinHandle<Result<(), StoreError>>,
-}
-
 async fn tidy_figures(figures: Exposition, shutdown: Shutdown) -> Result<(), StoreError> {
     while !shutdown.has_begun() {
         figures.tidy_up();
@@ -353,15 +350,6 @@ async fn tidy_figures(figures: Exposition, shutdown: Shutdown) -> Result<(), Sto
         }
     }
     Ok(())
-}
-
-/// Which part it was that has come to its end, or why it could not go on: it has panicked, or found that the store is broken.
-async fn end_of(running: Running) -> Result<&'static str, AppError> {
-    match running.task.await {
-        Ok(Ok(())) => Ok(running.part),
-        Ok(Err(error)) => Err(AppError::Store(error)),
-        Err(_) => Err(AppError::Died(running.part)),
-    }
 }
 
 /// Why the program cannot start, or must end.

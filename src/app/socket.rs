@@ -26,12 +26,19 @@ impl Socket {
         Ok(Self { name, listener })
     }
 
-    pub(super) fn serve(self, router: Router, limits: Limits, told: Option<&Arc<Receiver>>, shutdown: &Shutdown) -> Running {
-        let (told, stop) = (told.cloned(), shutdown.clone());
-        let task = shutdown.spawn(async move {
+    /// Lets everybody in, as a part of the program.
+    pub(super) fn serve(
+        self,
+        router: Router,
+        limits: Limits,
+        told: Option<&Arc<Receiver>>,
+        stop: &Shutdown,
+        running: &mut Running,
+    ) {
+        let (told, stop) = (told.cloned(), stop.clone());
+        running.start(self.name, async move {
             server::serve(self.listener, router, limits, told, &stop).await;
             Ok(())
         });
-        Running { part: self.name, task }
     }
 }

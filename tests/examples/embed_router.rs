@@ -1,34 +1,41 @@
-//! The receiver inside an axum application of one's own.
+//! The receiver inside an axum application of one's own, which has figures of its own too.
 //!
 //! `cargo run --example embed_router -- config/example.toml`
-#![expect(clippy::print_stderr, reason = "it speaks to whoever tries it")]
+#![expect(clippy::print_stdout, reason = "it speaks to whoever tries it")]
 
-use std::path::PathBuf;
+use std::{error::Error, future::IntoFuture as _, path::PathBuf};
 
 use asc_webhooks::{
     App, Registry,
+    app::AppError,
     config::{Sources, load},
 };
 use axum::{Router, routing::get};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use tokio::{net::TcpListener, select, signal::ctrl_c};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Box<dyn Error>> {
+    // With a recorder of one's own, which comes first, the receiver's figures go there too.
+    let figures = PrometheusBuilder::new().install_recorder()?;
     let loaded = load(&Sources::of_process(std::env::args_os().nth(1).map(PathBuf::from)))?;
     let app = App::new(&loaded, &Registry::builtin()).await?;
+    let mine = Router::new().route("/metrics", get(async move || figures.render()));
+    let listener = TcpListener::bind(loaded.config.server.listen).await?;
+    println!("listening on {}", listener.local_addr()?);
+    Ok(serve(&app, mine, listener).await?)
+}
 
+/// Serves both until Ctrl-C, or until the receiver cannot keep its promises any more, which is an error.
+pub(crate) async fn serve(app: &App, mine: Router, listener: TcpListener) -> Result<(), AppError> {
     // Before Apple is let in, it must be known what Apple signs with.
     app.ready().await?;
-
     // From here on, events that are kept are handed to the configured handlers.
-    app.work();
-
-    let router = Router::new().route("/", get(|| async { "my application" })).nest("/webhooks", app.router());
-    let listener = tokio::net::TcpListener::bind(loaded.config.server.listen).await?;
-    eprintln!("listening on {}", listener.local_addr()?);
-    axum::serve(listener, router).with_graceful_shutdown(async { drop(tokio::signal::ctrl_c().await) }).await?;
-
-    app.shutdown().begin();
-    app.shutdown().finished(loaded.config.server.shutdown_grace).await;
-    app.store().close().await?;
-    Ok(())
+    let running = app.work();
+    let (router, end) = (mine.nest("/webhooks", app.router()), app.shutdown().clone());
+    let asked = async move {
+        select! { _ = ctrl_c() => end.begin(), () = end.begun() => {} }
+    };
+    app.shutdown().spawn(axum::serve(listener, router).with_graceful_shutdown(asked).into_future());
+    app.until_end(running).await
 }

@@ -41,7 +41,7 @@ impl Scene {
         let handler = format!("[[handler]]\nname = 'act'\nkind = 'app-store-connect'\n{own}{keys}");
         let app =
             App::with_store(&loaded(&handler).unwrap(), &Registry::builtin(), Arc::new(Memory::new()), clock.clone()).unwrap();
-        app.work();
+        drop(app.work());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (router, hard) = (app.router(), tasks.hard().clone());

@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
@@ -222,6 +222,17 @@ fn the_example_inside_another_application_handles_an_event() {
     place.check(&address, "/webhooks/app", "new", 4);
     place.check(&address, "/webhooks/app", "old", 0);
     told.recv_timeout(PATIENCE).expect("the event is handed on");
+    // The recorder is the application's, and what the receiver counts is in it.
+    let mut page = String::new();
+    let mut peer = TcpStream::connect(&address).unwrap();
+    peer.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+    peer.read_to_string(&mut page).unwrap();
+    for line in [
+        "# HELP asc_webhooks_requests_total Requests, by endpoint",
+        "asc_webhooks_requests_total{endpoint=\"app\",status=\"200\"} 1",
+    ] {
+        assert!(page.contains(line), "{line}:\n{page}");
+    }
     serving.end(Signal::INT);
 }
 

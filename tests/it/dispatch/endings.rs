@@ -153,7 +153,7 @@ async fn an_event_that_takes_the_process_down_each_time_is_dead_in_the_end() {
         running.clock.advance(Duration::from_secs(2));
         assert_eq!(running.app.store().release_expired(running.clock.steady()).await.unwrap(), 1);
     }
-    running.app.work();
+    running.work();
     let dead = running.until(1, "a", DispatchState::Dead, 5).await;
     assert_eq!(dead.history.iter().map(|one| one.result).collect::<Vec<_>>(), [AttemptResult::Lost; 5]);
     let told = dead.history[4].error.as_deref();
@@ -177,7 +177,7 @@ impl Clock for SetForward {
 #[tokio::test(start_paused = true)]
 async fn a_machine_whose_clock_is_set_forward_strands_nothing() {
     let running = Running::by(|clock| Arc::new(SetForward(clock)), &block("a", ""), &taking("a"));
-    running.app.work();
+    running.work();
     running.take_in(event("one")).await;
     running.until(1, "a", DispatchState::Done, 1).await;
 }

@@ -36,7 +36,7 @@ async fn a_handler_has_as_many_attempts_at_once_as_configured() {
     for id in 0..7 {
         running.take_in(event(&id.to_string())).await;
     }
-    running.app.work();
+    running.work();
     for under_way in [3, 3, 1] {
         for _ in 0..under_way {
             told.recv().await.unwrap();
@@ -58,7 +58,7 @@ async fn a_paused_handler_is_given_nothing_and_what_is_under_way_ends() {
     for id in 0..3 {
         running.take_in(event(&id.to_string())).await;
     }
-    running.app.work();
+    running.work();
     assert_eq!(told.recv().await.unwrap(), "0");
     // As another process does it, which tells nobody.
     assert!(running.app.store().pause("a", "the channel is being moved", jiff::Timestamp::UNIX_EPOCH).await.unwrap());
@@ -93,7 +93,7 @@ async fn who_is_asked_to_wait_for_one_event_is_given_no_other_meanwhile() {
     for id in 0..5 {
         running.take_in(event(&id.to_string())).await;
     }
-    running.app.work();
+    running.work();
     assert_eq!(called.recv().await, Some(1));
     let mut expect = async |advance: u64, call: u32| {
         running.clock.advance(Duration::from_secs(advance - 1));
@@ -124,7 +124,7 @@ async fn what_is_under_way_counts_after_a_reload_too() {
     for id in 0..9 {
         running.take_in(event(&id.to_string())).await;
     }
-    running.app.work();
+    running.work();
     let mut expect = async |begun: usize| {
         for _ in 0..begun {
             told.recv().await.unwrap();
@@ -163,7 +163,7 @@ async fn events_of_one_subject_come_one_after_another_in_apples_time_order() {
     for (subject, minute) in [("x", 3), ("x", 1), ("y", 2), ("x", 2), ("y", 1)] {
         running.take_in(of(subject, minute)).await;
     }
-    running.app.work();
+    running.work();
     for expected in [&["x1", "y1"][..], &["x2", "y2"], &["x3"]] {
         let mut together = Vec::new();
         for _ in expected {

@@ -235,7 +235,7 @@ async fn told(order: &str) -> Vec<Server> {
         let sample = sample::of(&EventKind::AppStoreVersionAppVersionStateUpdated).subject_id(version).time(time);
         running.take_in(sample.id(&id).body()).await;
     }
-    running.app.work();
+    running.work();
     let begun = Instant::now();
     for receipt in (1..).take(VERSIONS.len() * EACH) {
         loop {

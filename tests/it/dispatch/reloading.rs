@@ -65,7 +65,7 @@ async fn a_dispatch_without_its_handler_waits_until_it_is_configured_again() {
     let running = Running::idle(&[block("a", ""), block("b", "")].concat(), &registry);
     running.take_in(event("one")).await;
     running.app.reload(&loaded(SECRET, &block("b", "")).unwrap(), &registry).unwrap();
-    running.app.work();
+    running.work();
     running.until(1, "b", DispatchState::Done, 1).await;
     running.clock.advance(Duration::from_hours(1));
     tokio::time::sleep(Duration::from_secs(30)).await;
@@ -133,7 +133,7 @@ async fn check_cut_off(retry: &str, attempts: usize) {
         }
     });
     let running = Running::on(open(), &block("1h"), &Registry::empty().register_handler("a", stuck));
-    running.app.work();
+    running.work();
     running.take_in(event("one")).await;
     told.recv().await.unwrap();
     running.app.shutdown().begin();
@@ -147,6 +147,6 @@ async fn check_cut_off(retry: &str, attempts: usize) {
     let waiting = running.dispatch(1, "a").await.unwrap();
     assert_eq!(waiting.dispatch.state, DispatchState::Waiting);
     assert!(waiting.history.iter().all(|one| one.result == AttemptResult::Lost), "{waiting:?}");
-    running.app.work();
+    running.work();
     running.until(1, "a", DispatchState::Done, attempts).await;
 }

@@ -99,7 +99,7 @@ async fn what_an_older_program_could_not_read_is_handled_once_it_can_be() {
     let running = Running::on(store, &block("a", ""), &taking("a"));
     check(&running.receipt(1).await, &[]);
     assert_eq!(running.app.intake().reparse().await.unwrap(), Reparsed { tried: 1, events: 1 });
-    running.app.work();
+    running.work();
     running.until(1, "a", DispatchState::Done, 1).await;
     let Content::Event(summary) = running.receipt(1).await.receipt.content else { panic!("it is still unparsed") };
     assert_eq!(summary.event_id, "one");

@@ -45,7 +45,7 @@ impl Scene {
     async fn restart(mut self) -> Self {
         self.stop().await;
         self.running = started(&self.server, &self.folder, self.keys);
-        self.running.app.work();
+        self.running.work();
         self
     }
 
@@ -110,7 +110,7 @@ fn rejected() -> Bytes {
 async fn a_version_has_one_thread_through_its_states_and_a_restart() {
     let scene = Scene::new(Slack::default()).await;
     scene.take_in([rejected(), submitted(), looked_at()]).await;
-    scene.running.app.work();
+    scene.running.work();
     scene.until_told(1..=3, 1).await;
     insta::assert_snapshot!("three_states", scene.slack.shown());
 
@@ -129,7 +129,7 @@ async fn each_subject_has_a_thread_and_what_has_none_stands_alone() {
         sample.state(state).time("2026-03-02T09:00:00Z".parse().unwrap()).body()
     };
     let ping = |id: &str| sample::of(&EventKind::WebhookPingCreated).id(id).body();
-    scene.running.app.work();
+    scene.running.work();
     for (number, event) in
         (1..).zip([build("b1", "PROCESSING"), build("b2", "PROCESSING"), build("b1", "COMPLETE"), ping("1"), ping("2")])
     {
@@ -142,7 +142,7 @@ async fn each_subject_has_a_thread_and_what_has_none_stands_alone() {
 #[tokio::test]
 async fn what_comes_late_is_told_and_does_not_set_the_state_back() {
     let scene = Scene::new(Slack::default()).await;
-    scene.running.app.work();
+    scene.running.work();
     for (number, event) in (1..).zip([submitted(), rejected(), looked_at()]) {
         scene.take_in([event]).await;
         scene.until_told([number], 1).await;
@@ -154,7 +154,7 @@ async fn what_comes_late_is_told_and_does_not_set_the_state_back() {
 async fn two_at_once_begin_one_thread() {
     let scene = Scene::with(Slack::default(), "order = 'none'\n").await;
     scene.take_in([submitted(), looked_at(), rejected()]).await;
-    scene.running.app.work();
+    scene.running.work();
     scene.until_told(1..=3, 1).await;
     let shown = scene.slack.shown();
     assert_eq!(shown.lines().filter(|line| !line.starts_with(' ')).count(), 1, "{shown}");
@@ -163,7 +163,7 @@ async fn two_at_once_begin_one_thread() {
 /// A message is posted, and the program ends before it hears of it. What is there once it has started again?
 async fn cut_off(slack: Slack, before: &[Bytes], event: Bytes) -> Scene {
     let scene = Scene::new(slack).await;
-    scene.running.app.work();
+    scene.running.work();
     let mut number = 0;
     for event in before {
         number += 1;
@@ -203,7 +203,7 @@ async fn without_a_look_at_the_channel_slack_must_know_the_message_by_its_id() {
 #[tokio::test]
 async fn a_message_that_somebody_deletes_is_followed_by_a_new_thread() {
     let scene = Scene::new(Slack::default()).await;
-    scene.running.app.work();
+    scene.running.work();
     scene.take_in([submitted()]).await;
     scene.until_told([1], 1).await;
     scene.slack.delete_all();
@@ -217,7 +217,7 @@ async fn a_message_that_somebody_deletes_is_followed_by_a_new_thread() {
 #[tokio::test]
 async fn an_old_message_that_may_not_be_changed_stays_as_it_is() {
     let scene = Scene::new(Slack::default()).await;
-    scene.running.app.work();
+    scene.running.work();
     scene.take_in([submitted()]).await;
     scene.until_told([1], 1).await;
     scene.slack.trouble("chat.update", Trouble::Instead(answer(&no("edit_window_closed"))));
@@ -229,7 +229,7 @@ async fn an_old_message_that_may_not_be_changed_stays_as_it_is() {
 #[tokio::test]
 async fn what_was_replayed_is_told_again() {
     let scene = Scene::new(Slack::default()).await;
-    scene.running.app.work();
+    scene.running.work();
     scene.take_in([submitted()]).await;
     scene.until_told([1], 1).await;
     let handlers = vec![Owed { handler: "chat".into(), in_order: true }];
@@ -245,7 +245,7 @@ async fn what_was_replayed_is_told_again() {
 /// The first attempt meets this trouble, and the second goes well. Returns when it was due, in seconds.
 async fn waits(method: &'static str, instead: ResponseTemplate) -> i64 {
     let scene = Scene::new(Slack::default()).await;
-    scene.running.app.work();
+    scene.running.work();
     scene.take_in([submitted()]).await;
     scene.until_told([1], 1).await;
     scene.slack.trouble(method, Trouble::Instead(instead));
@@ -273,7 +273,7 @@ async fn a_passing_trouble_is_waited_for() {
 #[tokio::test]
 async fn a_lasting_trouble_ends_the_dispatch_in_slacks_word_and_says_what_to_do() {
     let scene = Scene::new(Slack::default()).await;
-    scene.running.app.work();
+    scene.running.work();
     let mut said = Vec::new();
     let words =
         ["invalid_auth", "channel_not_found", "not_in_channel", "is_archived", "restricted_action_thread_locked", "something_new"];

@@ -31,7 +31,7 @@ async fn a_new_configuration_ends_the_wait_after_failures() {
     let (registry, store): (_, Arc<dyn Store>) = (Registry::builtin(), Arc::new(Memory::new()));
     let configuration = loaded(&asking(&sandbox, "'1m'"));
     let app = App::with_store(&configuration, &registry, store, clock.clone()).unwrap();
-    app.work();
+    drop(app.work());
     // Nobody is to be asked before minutes are over: two passes have found no webhook.
     for _ in 0..2 {
         let before = clock.now();
@@ -74,7 +74,7 @@ async fn the_program_asks_at_start_and_after_a_new_configuration() {
     let (registry, store): (_, Arc<dyn Store>) = (Registry::builtin(), Arc::new(Memory::new()));
     let configuration = loaded(&asking(&sandbox, "'1h'"));
     let app = App::with_store(&configuration, &registry, store, clock.clone()).unwrap();
-    app.work();
+    drop(app.work());
     until_done(&app, &*clock, 5).await;
 
     sandbox.burst(HARBOR, 4).await.unwrap();

@@ -43,8 +43,13 @@ impl Running {
     /// The same, handling at once.
     pub(crate) fn start(handlers: &str, registry: &Registry) -> Self {
         let running = Self::idle(handlers, registry);
-        running.app.work();
+        running.work();
         running
+    }
+
+    /// Begins to handle. Should a part of the program die, nothing says so, and what the test waits for does not come.
+    pub(crate) fn work(&self) {
+        drop(self.app.work());
     }
 
     /// A program on a store of one's own, that handles nothing yet.
