@@ -83,6 +83,11 @@ mod spelling;
 #[doc = include_str!("docs/operations.md")]
 pub mod operations {}
 
+// What the README shows is compiled too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 pub use self::{
     app::App,
     handler::{Handler, Registry, handler_fn, on},
