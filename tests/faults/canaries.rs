@@ -22,9 +22,22 @@ const CANARIES: [&str; 5] = [
 
 #[test]
 fn secrets_and_payloads_come_out_nowhere() {
+    assert_eq!(leaks(&all_that_comes_out(Setup::new())), [""; 0]);
+}
+
+#[test]
+fn control_a_program_that_logs_what_it_knows_is_caught() {
+    let leaks = leaks(&all_that_comes_out(Setup::new().sabotaged("indiscreet")));
+    for canary in CANARIES {
+        assert!(leaks.iter().any(|line| line.contains(canary)), "`{canary}` was logged, and nobody heard it");
+    }
+}
+
+/// Does with a program all that could bring a canary to light, and returns whatever came out of it.
+fn all_that_comes_out(setup: Setup) -> Vec<String> {
     let sink = Sink::open();
     let child = tempfile::NamedTempFile::new().unwrap();
-    let setup = Setup::new()
+    let setup = setup
         .variable("ASC_WEBHOOKS__TELEMETRY__LOG", "trace")
         .variable("RUST_LOG", "trace")
         .variable("ASC_WEBHOOKS__ADMIN__TOKEN", CANARIES[2])
@@ -56,16 +69,7 @@ fn secrets_and_payloads_come_out_nowhere() {
     let (_, _, log) = server.stop(Duration::from_secs(30));
     assert!(log.contains("\"TRACE\"") && log.contains("\"WARN\""), "the log must have been at its loudest:\n{log}");
     seen.push(log);
-
-    assert_eq!(leaks(&seen), [""; 0]);
-}
-
-#[test]
-fn control_a_leak_is_seen() {
-    for canary in CANARIES {
-        let line = format!(r#"{{"level":"ERROR","message":"no answer to `{canary}`"}}"#);
-        assert_eq!(leaks(std::slice::from_ref(&line)), [line]);
-    }
+    seen
 }
 
 /// The lines in which a canary is heard.

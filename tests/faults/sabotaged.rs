@@ -14,7 +14,8 @@
 //! - `linger-at-the-end`: takes ten seconds to close its store;
 //! - `accept-later`: says that it accepts the newest secrets before it does;
 //! - `believe-the-clock`: leaves put off what a clock that stood wrong has put off;
-//! - `endless-room`: gives bodies of which nothing is proven as much memory as they ask for.
+//! - `endless-room`: gives bodies of which nothing is proven as much memory as they ask for;
+//! - `indiscreet`: logs its configuration, its environment, and every notification.
 //!
 //! Each knows a handler kind `panic` that panics on every event, as a handler of somebody's own might. The fault tests run the twin to
 //! see that they would notice. It is built with the feature `sabotage` only, and never shipped.
@@ -67,6 +68,7 @@ enum Sabotage {
     AcceptLater,
     BelieveTheClock,
     EndlessRoom,
+    Indiscreet,
 }
 
 /// What is said of an event that nobody has written yet.
@@ -92,6 +94,7 @@ async fn main() -> anyhow::Result<()> {
         "accept-later" => Sabotage::AcceptLater,
         "believe-the-clock" => Sabotage::BelieveTheClock,
         "endless-room" => Sabotage::EndlessRoom,
+        "indiscreet" => Sabotage::Indiscreet,
         other => bail!("there is no sabotage `{other}`"),
     };
     let mut loaded = config::load(&Sources::of_process(Some(PathBuf::from(file))))?;
@@ -100,6 +103,9 @@ async fn main() -> anyhow::Result<()> {
         loaded.config.server.max_body = usize::MAX;
     }
     telemetry::init(&loaded.config.telemetry)?;
+    if how == Sabotage::Indiscreet {
+        tracing::info!("starting with {} and {:?}", std::fs::read_to_string(file)?, std::env::vars_os());
+    }
 
     let panics = handler_fn(async |_, _| -> Result<(), HandlerError> { panic!("on purpose") });
     let registry = Registry::builtin().register_handler("panic", panics);
@@ -198,6 +204,10 @@ impl Wrapper for Twin {
             Sabotage::TrustTheId => {
                 let id = arrival.identity.event().to_string();
                 self.select_then_insert(arrival, id).await
+            }
+            Sabotage::Indiscreet => {
+                tracing::info!("taking in {}", String::from_utf8_lossy(&arrival.body));
+                self.kept.accept(arrival).await
             }
             _ => self.kept.accept(arrival).await,
         }
