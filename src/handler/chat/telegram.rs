@@ -21,7 +21,7 @@ use crate::{
 
 /// The most letters of a message are 4096; these leave room for all parts of one.
 const TITLE: usize = 250;
-const TEXT: usize = 1_200;
+const TEXT: usize = 1_000;
 const FACT: usize = 150;
 const FACTS: usize = 10;
 

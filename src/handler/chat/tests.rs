@@ -99,21 +99,54 @@ fn texts(body: &Value) -> Vec<&str> {
 
 #[test]
 fn nothing_is_longer_than_a_service_takes() {
-    let long = hostile(&"<b>&*_".repeat(20_000));
-    let whole = |kind: &str| body_of(kind, &long);
+    let long = |letters: usize| "<b>&*_".repeat(letters).chars().take(letters).collect::<String>();
+    let fact = || Fact { name: "Internal testing", value: long(1_024) };
+    let facts = |number: usize| std::iter::repeat_with(fact).take(number).collect();
+    for message in [
+        hostile(&long(120_000)),
+        Message { title: long(400), sentence: long(5_000), facts: facts(30), ..hostile(&long(120_000)) },
+        Message { facts: facts(12), ..hostile("short") },
+    ] {
+        fits_in_every_service(&message);
+    }
+    // However much is left for the last field, down to nothing at all.
+    for length in 900..1_024 {
+        let fact = || Fact { name: "F", value: "x".repeat(length) };
+        fits_in_discord(&body_of(
+            "discord",
+            &Message { facts: vec![fact(), fact(), fact(), fact(), fact(), fact(), fact()], ..loud() },
+        ));
+    }
+}
+
+fn letters(value: &Value) -> usize {
+    value.as_str().map_or(0, |text| text.chars().count())
+}
+
+#[track_caller]
+fn fits_in_discord(body: &Value) {
+    let embed = &body["embeds"][0];
+    let fields = embed["fields"].as_array().unwrap();
+    let of_fields = fields.iter().map(|field| letters(&field["name"]) + letters(&field["value"])).sum::<usize>();
+    assert!(letters(&embed["title"]) + letters(&embed["description"]) + of_fields <= 6_000, "{of_fields} letters in fields");
+    assert!(letters(&embed["title"]) <= 256 && letters(&embed["description"]) <= 4_096);
+    assert!(fields.len() <= 25 && fields.iter().all(|field| (1..=1_024).contains(&letters(&field["value"]))));
+    assert!(fields.iter().all(|field| (1..=256).contains(&letters(&field["name"]))));
+}
+
+#[track_caller]
+fn fits_in_every_service(message: &Message) {
+    let whole = |kind: &str| body_of(kind, message);
     for (kind, bytes) in [("slack", 40_000), ("discord", 40_000), ("teams", 28 * 1024), ("lark", 20 * 1024), ("telegram", 40_000)] {
         assert!(whole(kind).to_string().len() < bytes, "{kind}: {}", whole(kind).to_string().len());
         assert!(texts(&whole(kind)).iter().any(|text| text.contains('…')), "{kind} marks where it cut");
     }
-    let discord = whole("discord");
-    let letters = |value: &Value| value.as_str().map_or(0, |text| text.chars().count());
-    let embed = &discord["embeds"][0];
-    let fields = embed["fields"].as_array().unwrap().iter().map(|field| letters(&field["name"]) + letters(&field["value"]));
-    assert!(letters(&embed["title"]) + letters(&embed["description"]) + fields.sum::<usize>() <= 6_000);
-    assert!(letters(&embed["title"]) <= 256 && letters(&embed["description"]) <= 4_096);
+    fits_in_discord(&whole("discord"));
     for block in whole("slack")["attachments"][0]["blocks"].as_array().unwrap() {
         let most = if block["type"] == "header" { 150 } else { 3_000 };
         assert!(letters(&block["text"]["text"]) <= most, "{block}");
+        let fields = block["fields"].as_array().map_or(&[][..], Vec::as_slice);
+        assert!(fields.len() <= 10 && fields.iter().all(|field| letters(&field["text"]) <= 2_000), "{block}");
     }
     // Telegram counts what is left when the marks are read.
     let seen = whole("telegram")["text"].as_str().unwrap().replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");

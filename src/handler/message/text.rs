@@ -19,12 +19,16 @@ pub fn clean_lines(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 
-/// The beginning of a text that is longer than so many letters, with a mark where it was cut; the whole of any other.
+/// The beginning of a text that is longer than so many letters, with a mark where it was cut; the whole of any other. Never more
+/// letters than that, so of none there is not even the mark.
 pub fn cut(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
     }
-    let mut start: String = text.chars().take(most.saturating_sub(1)).collect();
+    if most == 0 {
+        return String::new();
+    }
+    let mut start: String = text.chars().take(most - 1).collect();
     start.truncate(start.trim_end().len());
     start.push(MARK);
     start
@@ -91,6 +95,9 @@ mod tests {
         check(&cut("fives", 4), "fiv…");
         check(&cut("ab  cd", 5), "ab…");
         check(&cut("äöüß", 3), "äö…");
+        check(&cut("five", 1), "…");
+        check(&cut("five", 0), "");
+        check(&cut("", 0), "");
     }
 
     #[test]
