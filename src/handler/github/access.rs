@@ -104,12 +104,12 @@ impl Access {
         }
     }
 
-    /// Drops a token that GitHub does not take. Whether another can be had.
-    pub(super) async fn forget(&self) -> bool {
-        match self {
-            Self::Token(_) => false,
-            Self::App(app) => app.granted.lock().await.take().is_some(),
-        }
+    /// Drops a token that GitHub does not take, if it is still the one to use. Whether another can be had.
+    pub(super) async fn forget(&self, refused: &Secret) -> bool {
+        let Self::App(app) = self else { return false };
+        // Many events bear one token at once: who comes later with the old one must not throw away the one that was granted since.
+        app.granted.lock().await.take_if(|granted| granted.token.expose() == refused.expose());
+        true
     }
 }
 

@@ -103,7 +103,7 @@ impl Api {
         let path: Vec<&str> = ["repos", owner, name].into_iter().chain(ask.path.iter().copied()).collect();
         let result = self.ask_with(&token, Asked { path: &path, ..ask }).await;
         match result {
-            Err(Refused { status: Some(StatusCode::UNAUTHORIZED), error }) if self.access.forget().await => {
+            Err(Refused { status: Some(StatusCode::UNAUTHORIZED), error }) if self.access.forget(&token).await => {
                 Err(error.once_more().into())
             }
             result => result,

@@ -2,7 +2,10 @@
 
 mod issues;
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use rustls::{SignatureScheme, crypto::ring::default_provider};
 use serde_json::{Value, json};
@@ -199,6 +202,41 @@ async fn a_granted_token_that_is_not_taken_is_replaced() {
         assert!(!error.is_reject(), "{error}");
         assert_eq!(visits(&server, "/access_tokens").await, grants);
     }
+}
+
+/// A GitHub that grants one token after the other, and takes all but the first. The first that bears it has to wait for that.
+async fn revoking() -> MockServer {
+    let server = MockServer::start().await;
+    let (grants, refusals) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let grant = move |_: &Request| {
+        let token = format!("ghs_{}", grants.fetch_add(1, Ordering::Relaxed) + 1);
+        ResponseTemplate::new(201).set_body_json(json!({ "token": token, "expires_at": "2099-01-01T00:00:00Z" }))
+    };
+    Mock::given(method("POST")).and(path("/app/installations/42/access_tokens")).respond_with(grant).mount(&server).await;
+    let refuse = move |_: &Request| {
+        let is_first = refusals.fetch_add(1, Ordering::Relaxed) == 0;
+        let refused = ResponseTemplate::new(401).set_body_json(json!({ "message": "Bad credentials" }));
+        refused.set_delay(Duration::from_millis(if is_first { 400 } else { 50 }))
+    };
+    let dispatches = || Mock::given(method("POST")).and(path("/repos/example/app/dispatches"));
+    dispatches().and(header("authorization", "Bearer ghs_1")).respond_with(refuse).mount(&server).await;
+    dispatches().respond_with(ResponseTemplate::new(204)).mount(&server).await;
+    server
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_taken_costs_each_event_an_attempt_and_none_its_dispatch() {
+    let server = revoking().await;
+    let handler = handler(&server.uri(), &app());
+    let handle = || handler.handle(Arc::new(event_of(&EventKind::WebhookPingCreated, None)), Context::sample());
+    // One of these is refused when the others long have the next token.
+    let twice = async || (handle().await, handle().await);
+    let ((one, next), (other, after), (third, last)) = tokio::join!(twice(), twice(), twice());
+    for refused in [one, other, third] {
+        assert!(refused.is_err_and(|error| !error.is_reject()));
+    }
+    assert!(next.and(after).and(last).is_ok());
+    assert_eq!((visits(&server, "/access_tokens").await, visits(&server, "/dispatches").await), (2, 6));
 }
 
 #[test]
