@@ -27,7 +27,7 @@ const SLACK_BOT: &str = "token = 'xoxb-1'\nchannel = 'C012AB3CD'\napi_url = '{}'
 const HOOK: &str = "url = '{}/hook'\nallow_private = true";
 const TELEGRAM: &str = "token = '123:abc'\nchat = '-100'\napi_url = '{}'\nallow_private = true";
 const FORWARD: &str = "url = '{}/hook'\nbody = 'raw'\nheaders = {}\nallow_private = true";
-const GITHUB: &str = "repository = 'example/app'\ntoken = 't'\nevent_type = 'x'\nlabels = []\nallow_private = true\napi_url = '{}'";
+const GITHUB: &str = "repository = 'example/app'\ntoken = 't'\nallow_private = true\napi_url = '{}'";
 const GITLAB: &str = "url = '{}'\nproject = 1\ntoken = 't'\nref = 'main'\nvariables = {}\nallow_private = true";
 const EXEC: &str = "cwd = '/'\nenv = {}\ninput = 'json'\nreject_codes = []\ncommand = ['/bin/sh', '-c', 'echo no: $0; exit 3', 'tester@example.com']";
 

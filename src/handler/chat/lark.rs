@@ -50,7 +50,14 @@ impl Service for Lark {
     fn settle(keys: Keys, section: &Section) -> Result<Chat<Self>, SectionError> {
         let target = Target::read("url", &keys.url, keys.allow_private, section.outgoing());
         let words = Words::read(keys.template.as_deref(), section.voice());
-        Chat::of(Ok(Self { secret: keys.secret }), target, words)
+        let service = match keys.secret {
+            Some(secret) if secret.expose().is_empty() => {
+                let error = SectionError::new("secret", "found an empty secret, expected what the bot signs with");
+                Err(error.hint("leave the key out if the bot does not ask for a signature"))
+            }
+            secret => Ok(Self { secret }),
+        };
+        Chat::of(service, target, words)
     }
 
     fn body(&self, message: &Message, now: Timestamp) -> Value {

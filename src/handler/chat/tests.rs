@@ -271,6 +271,7 @@ fn slips_in_the_keys_are_said() {
         ("discord", "url = 'https://hooks.example.com/x'\nallow_private = false\nmention = 'anna'"),
         ("teams", "url = 'https://hooks.example.com/x'\nallow_private = false\ncolour = 'red'"),
         ("telegram", "api_url = 'https://api.telegram.org'\nallow_private = false\nchat = '1'\ntoken = 'nope'"),
+        ("lark", "url = 'https://hooks.example.com/x'\nallow_private = false\nsecret = ''"),
         // All that is wrong is said at once, whatever it takes to see it.
         ("discord", "url = 'http://example.com/x'\nallow_private = false\nmention = 'anna'\ntemplate = '{{ event.sate }}'"),
         ("lark", "allow_private = 'no'\ncolour = 'red'\ntemplate = '{{ event.sate }}'"),

@@ -105,6 +105,9 @@ fn host(server: &str) -> Result<String, SectionError> {
 
 fn login(keys: &Keys) -> Result<Option<Login>, SectionError> {
     match (&keys.username, &keys.password) {
+        (_, Some(password)) if password.expose().is_empty() => {
+            Err(SectionError::new("password", "found an empty secret, expected the password of `username`"))
+        }
         (Some(name), Some(password)) => Ok(Some(Login { name: name.clone(), password: password.clone() })),
         (None, None) => Ok(None),
         (Some(_), None) => Err(SectionError::new("password", "found nothing, expected the one of `username`")),

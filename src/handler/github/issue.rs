@@ -47,6 +47,10 @@ const PAGES: usize = 100;
 /// How far GitHub's clock may be from ours.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(10);
 
+/// What GitHub says, of all that it calls a conflict, when somebody else wrote to the branch at the same time. When a rule forbids to
+/// write to it, that is a conflict too, and stays one.
+const MOVED: [&str; 2] = ["but expected", "expected to be at"];
+
 const NEEDS: &str = "there is no such repository, or the token lacks the permission `Issues: write` for it";
 
 /// Writes issues.
@@ -129,8 +133,13 @@ impl Issues {
             Err(Refused { status: Some(StatusCode::UNPROCESSABLE_ENTITY), .. }) => {
                 api.ask(Asked { method: Method::GET, path: &path, query: &[("ref", branch)], body: None, needs }).await?
             }
-            // Somebody else wrote to the branch at the same time.
-            Err(Refused { status: Some(StatusCode::CONFLICT), error }) => return Err(error.once_more()),
+            Err(Refused { status: Some(StatusCode::CONFLICT), error }) => {
+                let said = error.to_string();
+                if MOVED.iter().any(|words| said.contains(words)) {
+                    return Err(error.once_more());
+                }
+                return Err(error.hint("the branch in `screenshots_branch` is protected: let the token write to it"));
+            }
             Err(Refused { error, .. }) => return Err(error),
         };
         // The page of a file needs a login where the repository does, which the bare file's address does not bear.

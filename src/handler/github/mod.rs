@@ -27,6 +27,12 @@ use crate::{
     secret::Secret,
 };
 
+/// The type of a dispatch, unless another is configured.
+const EVENT_TYPE: &str = "app_store_connect.{{ event.family }}";
+
+/// The label of an issue, unless others are configured.
+const LABEL: &str = "testflight";
+
 /// Tells a repository on GitHub.
 pub(super) struct GitHub {
     api: Api,
@@ -48,8 +54,8 @@ struct Keys {
     app_id: Option<Id>,
     installation_id: Option<Id>,
     private_key: Option<Secret>,
-    event_type: String,
-    labels: Vec<String>,
+    event_type: Option<String>,
+    labels: Option<Vec<String>>,
     screenshots_branch: Option<String>,
     api_url: Secret,
     allow_private: bool,
@@ -147,22 +153,30 @@ fn access(keys: &Keys) -> Result<Access, SectionError> {
 
 fn action(keys: &Keys) -> Result<Action, SectionError> {
     let mut errors = SectionError::default();
+    let of_issues = [("labels", keys.labels.is_some()), ("screenshots_branch", keys.screenshots_branch.is_some())];
     let action = match keys.action {
         Some(ActionKey::Dispatch) => {
-            if keys.screenshots_branch.is_some() {
-                errors = errors
-                    .and("screenshots_branch", "found `screenshots_branch`, expected no such key with `action = \"dispatch\"`")
-                    .hint("remove it");
-            }
-            errors.note(Dispatch::new(&keys.event_type)).map(Action::Dispatch)
+            errors = foreign(errors, "dispatch", &of_issues);
+            errors.note(Dispatch::new(keys.event_type.as_deref().unwrap_or(EVENT_TYPE))).map(Action::Dispatch)
         }
-        Some(ActionKey::Issue) => Some(Action::Issue(Issues::new(keys.labels.clone(), keys.screenshots_branch.clone()))),
+        Some(ActionKey::Issue) => {
+            errors = foreign(errors, "issue", &[("event_type", keys.event_type.is_some())]);
+            let labels = keys.labels.clone().unwrap_or_else(|| vec![LABEL.to_owned()]);
+            Some(Action::Issue(Issues::new(labels, keys.screenshots_branch.clone())))
+        }
         None => errors.note(Err(SectionError::new("action", "found nothing, expected `dispatch` or `issue`"))),
     };
     match action {
         Some(action) => errors.or(action),
         None => Err(errors),
     }
+}
+
+/// Adds the keys that are given and that this action makes nothing of.
+fn foreign(errors: SectionError, action: &str, keys: &[(&str, bool)]) -> SectionError {
+    keys.iter().filter(|(_, is_given)| *is_given).fold(errors, |errors, (key, _)| {
+        errors.and(*key, format!("found `{key}`, expected no such key with `action = \"{action}\"`")).hint("remove it")
+    })
 }
 
 #[cfg(test)]

@@ -54,21 +54,24 @@ impl GitLab {
     /// Builds the handler from its section.
     ///
     /// # Errors
-    /// When the address cannot be posted to within the address rules, the project or the ref is empty, or a variable is none.
+    /// When the address cannot be posted to within the address rules, the project, the token or the ref is empty, or a variable is none.
     #[expect(clippy::needless_pass_by_value, reason = "the shape of a factory")]
     pub(super) fn new(section: Section) -> Result<Self, SectionError> {
         section.settle(|keys: Keys| {
             let mut errors = SectionError::default();
             let project = errors.note(project(keys.project));
+            let token = errors.note(token(keys.token));
             let reference = errors.note(reference(keys.reference));
             let variables = errors.note(variables(keys.variables));
             let target = errors.note(Target::read("url", &keys.url, keys.allow_private, section.outgoing()));
-            let (Some(project), Some(reference), Some(variables), Some(target)) = (project, reference, variables, target) else {
+            let (Some(project), Some(token), Some(reference), Some(variables), Some(target)) =
+                (project, token, reference, variables, target)
+            else {
                 return Err(errors);
             };
             let target = target.below(&["api", "v4", "projects", &project, "trigger", "pipeline"]);
             let (voice, clock) = (section.voice().clone(), Arc::new(SystemClock::new()));
-            Ok(Self { target, token: keys.token, reference, variables, voice, clock })
+            Ok(Self { target, token, reference, variables, voice, clock })
         })
     }
 
@@ -115,6 +118,13 @@ fn project(Id(project): Id) -> Result<String, SectionError> {
         return Err(SectionError::new("project", "found nothing, expected the project's id or its path, such as `group/app`"));
     }
     Ok(project)
+}
+
+fn token(token: Secret) -> Result<Secret, SectionError> {
+    if token.expose().trim().is_empty() {
+        return Err(SectionError::new("token", "found an empty secret, expected a pipeline trigger token of the project"));
+    }
+    Ok(token)
 }
 
 fn reference(reference: String) -> Result<String, SectionError> {

@@ -82,6 +82,7 @@ fn slips_in_the_keys_are_said() {
     let said = [
         "url = 'https://gitlab.com'\nproject = 7\ntoken = 't'\nref = 'main'\nallow_private = false\nvariables = { ASC_X = 'a', '1B' = 'b', C = '{{ evnt }}' }",
         "url = 'http://gitlab.com'\nproject = ''\ntoken = 't'\nref = ' '\nallow_private = false\nvariables = {}",
+        "url = 'https://gitlab.com'\nproject = '7'\ntoken = ''\nref = 'main'\nallow_private = false\nvariables = {}",
         "url = 'https://gitlab.com'\nproject = []\nrev = 'main'\nallow_private = false",
         "url = 'https://127.1'\nproject = ''\ntoken = 7\nrev = 'main'\nref = ' '\nallow_private = false\nvariables = { ASC_X = 'a', C = '{{ evnt }}', D = [] }",
     ];

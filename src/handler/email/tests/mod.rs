@@ -255,6 +255,7 @@ fn slips_in_the_keys_are_said() {
         "server = 'smtp.example.com'\ntls = 'none'\nfrom = 'nobody'\nto = ['a@example.com', 'b@', 'c@exämple.com']\ncc = ['d']\nallow_private = false",
         "server = 'https://smtp.example.com'\ntls = 'starttls'\nfrom = 'a@example.com'\nto = []\ncc = []\nusername = 'a'\ntemplate = '{{ evnt }}'\nallow_private = false",
         "server = 'smtp.example.com'\ntls = 'implicit'\nfrom = 'a@example.com'\nto = ['b@example.com']\ncc = []\npassword = 'hunter2'\nallow_private = false",
+        "server = 'smtp.example.com'\ntls = 'implicit'\nfrom = 'a@example.com'\nto = ['b@example.com']\ncc = []\nusername = 'a'\npassword = ''\nallow_private = false",
         "server = 'smtp.example.com'\ntls = 'ssl'\nport = 70000\nfrom = []\nallow_private = false",
         "sever = 'x'\nserver = 'a b'\ntls = 'none'\nport = 'x'\nfrom = 'nobody'\nto = ['b@', 5]\ncc = 'd'\npassword = 'hunter2'\ntemplate = '{{ evnt }}'\nallow_private = false",
     ];

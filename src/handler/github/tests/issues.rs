@@ -192,6 +192,13 @@ async fn pictures_are_shown_from_the_branch() {
     drop(guard);
     let lines = std::fs::read_to_string(log.path()).unwrap();
     assert!(lines.contains("GitHub answered 404 Not Found; the token lacks") && !lines.contains(QUOTED), "{lines}");
+    for said in [
+        "Repository rule violations found\n\nChanges must be made through a pull request.\n\n",
+        "Could not create file: 2 of 2 required status checks are expected.",
+    ] {
+        let forbidden = ResponseTemplate::new(409).set_body_json(json!({ "message": said }));
+        check(forbidden, "[Screenshot 1](<https://a.example/1.png>)").await;
+    }
     let refused = pictures(ResponseTemplate::new(409).set_body_json(json!({ "message": "is at 1 but expected 2" }))).await;
     assert_eq!(refused.unwrap_err(), "Retry { after: None }: GitHub answered 409 Conflict: is at 1 but expected 2");
 }

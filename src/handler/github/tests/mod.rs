@@ -28,8 +28,7 @@ const KEY: &str = include_str!("../../../../tests/fixtures/github/app.pem");
 const PUBLIC_KEY: &[u8] = include_bytes!("../../../../tests/fixtures/github/app.pub.der");
 
 fn section(url: &str, more: &str) -> Section {
-    let common = "repository = 'example/app'\nevent_type = 'app_store_connect.{{ event.family }}'\nlabels = ['testflight']";
-    Section::sample(&format!("{common}\napi_url = '{url}'\nallow_private = true\n{more}"))
+    Section::sample(&format!("repository = 'example/app'\napi_url = '{url}'\nallow_private = true\n{more}"))
 }
 
 fn handler(url: &str, more: &str) -> GitHub {
@@ -241,7 +240,7 @@ async fn a_token_that_is_not_taken_costs_each_event_an_attempt_and_none_its_disp
 
 #[test]
 fn slips_in_the_keys_are_said() {
-    let base = "event_type = 'x'\nlabels = []\napi_url = 'https://api.github.com'\nallow_private = false";
+    let base = "api_url = 'https://api.github.com'\nallow_private = false";
     let said = [
         "repository = 'app'\naction = 'dispatch'",
         "repository = 'example/../x'\naction = 'issues'\ntoken = 't'",
@@ -258,6 +257,10 @@ fn slips_in_the_keys_are_said() {
     said.push(GitHub::new(Section::sample(all)).unwrap_err().to_string());
     let all = all.replace("issues", "dispatch").replace("[]", "7");
     said.push(GitHub::new(Section::sample(&all)).unwrap_err().to_string());
+    let other = |action: &str| {
+        format!("repository = 'example/app'\naction = '{action}'\ntoken = 't'\nevent_type = 'x'\nlabels = []\n{base}")
+    };
+    said.extend(["dispatch", "issue"].map(|action| GitHub::new(Section::sample(&other(action))).unwrap_err().to_string()));
     said.push(Dispatch::new("{{ evnt.kind }}").err().unwrap().to_string());
     said.push(Dispatch::new(" ").err().unwrap().to_string());
     insta::assert_snapshot!(said.join("\n"));
