@@ -135,6 +135,7 @@ impl Workshop<'_> {
         let built = match &outline.kind {
             Some(kind) => {
                 let section = Section::new(Arc::clone(&outline.name), outline.section.clone(), self.outgoing.clone());
+                let section = section.with_environment(self.origins.from_environment(&outline.path));
                 let built = self.registry.build(kind, section.with_voice(self.voice.clone()));
                 built.map_err(|error| problems_of(self.origins, &at, &error))
             }

@@ -6,8 +6,6 @@ use std::{fmt, num::NonZeroUsize, sync::Arc, time::Duration};
 use toml::{Table, Value};
 
 use super::{
-    error::Origin,
-    layers::as_toml,
     secret_source,
     section::{Hint, Listed, Section, Setting, Taken},
     setting::{Name, Share, one_of, text, words_of},
@@ -42,7 +40,8 @@ pub struct Handler {
     pub order: Order,
     /// Whether App Store Connect is asked for details.
     pub enrich: Enrich,
-    /// The keys of the kind, as they stand in the file, defaults filled in and references to secrets resolved.
+    /// The keys of the kind, as they stand in the file, defaults filled in and references to secrets resolved. What the environment gave
+    /// is a text, whatever it should be: [`Origins::from_environment`](super::Origins::from_environment) says which keys these are.
     pub section: Table,
 }
 
@@ -214,12 +213,6 @@ fn own_keys(section: &mut Section<'_, '_>) -> Table {
         let path = section.path(&key);
         let reading = section.reading();
         secret_source::resolve(reading, &path, &mut value);
-        // What a key of a kind should be is not known here, so a number in the environment is a number.
-        if let (Value::String(text), Origin::Environment(_)) = (&value, reading.origins.of(&path))
-            && let Some(plain @ (Value::Boolean(_) | Value::Integer(_) | Value::Float(_))) = as_toml(text)
-        {
-            value = plain;
-        }
         own.insert(key, value);
     }
     own

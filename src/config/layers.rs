@@ -4,7 +4,7 @@
 //! the environment stays a text, unless it is written as a TOML list or table, until whoever reads it knows what it should be.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     ops::Bound,
     path::{Path, PathBuf},
@@ -43,6 +43,21 @@ impl Origins {
             }
         }
         self.file.clone().map_or(Origin::Nowhere, |path| Origin::File { path, line: None })
+    }
+
+    /// The keys within a section that the environment gave, each with its path from the section on.
+    pub fn from_environment(&self, section: &str) -> BTreeSet<String> {
+        let within = self.places.range::<str, _>((Bound::Included(section), Bound::Unbounded));
+        within
+            .take_while(|(place, _)| place.starts_with(section))
+            .filter(|(_, origin)| matches!(origin, Origin::Environment(_)))
+            .filter_map(|(place, _)| Some(place[section.len()..].strip_prefix('.')?.to_owned()))
+            .collect()
+    }
+
+    /// Whether the environment gave this very key.
+    pub(super) fn is_from_environment(&self, key: &str) -> bool {
+        matches!(self.places.get(key), Some(Origin::Environment(_)))
     }
 
     /// Makes a problem of what was found at a key, such as `handler[1].when`, and of what was expected there, both as phrases.
@@ -126,14 +141,19 @@ impl Layers {
 
     /// Lays the variables over what is there that start with [`PREFIX`].
     pub(super) fn overlay_environment(&mut self, environment: &BTreeMap<String, String>, problems: &mut Vec<Problem>) {
-        for (name, text) in environment {
-            let Some(path) = name.strip_prefix(PREFIX) else { continue };
-            let segments: Vec<String> = path.split("__").map(str::to_lowercase).collect();
+        let mut given: Vec<_> =
+            environment.iter().filter_map(|(name, text)| Some((segments(name.strip_prefix(PREFIX)?), name, text))).collect();
+        // The items of a list come in their order, the tenth after the second.
+        given.sort_by_cached_key(|(segments, ..)| {
+            segments.iter().map(|segment| (segment.parse::<usize>().ok(), segment.clone())).collect::<Vec<_>>()
+        });
+        for (segments, name, text) in given {
             self.overlay(&segments, structured(text), &Origin::Environment(name.clone()), problems);
         }
     }
 
-    /// Lays one value over what is there. A segment of digits is the position in a list.
+    /// Lays one value over what is there. A segment of digits is the position in a list; one that is not a key is the key that it is in
+    /// small letters, if there is that.
     pub(super) fn overlay(&mut self, segments: &[String], value: Value, origin: &Origin, problems: &mut Vec<Problem>) {
         let mut path = String::new();
         let mut place = Place::Table(&mut self.table);
@@ -141,8 +161,10 @@ impl Layers {
             let is_last = depth + 1 == segments.len();
             let next = match place {
                 Place::Table(table) => {
-                    path = join(&path, segment);
-                    table.entry(segment.as_str()).or_insert_with(|| {
+                    let small = segment.to_lowercase();
+                    let key = if !table.contains_key(segment) && table.contains_key(&small) { &small } else { segment };
+                    path = join(&path, key);
+                    table.entry(key.as_str()).or_insert_with(|| {
                         self.origins.places.insert(path.clone(), origin.clone());
                         empty(segments.get(depth + 1))
                     })
@@ -242,6 +264,15 @@ pub(super) fn as_toml(text: &str) -> Option<Value> {
     let mut values = table.into_iter();
     let (_, value) = values.next()?;
     values.next().is_none().then_some(value)
+}
+
+/// The path that a variable names. Whoever writes it writes large letters, and our keys have small ones. What stands within a key of a
+/// handler's kind may be a name of somebody else's, such as a variable's, so there it stays as it is written.
+fn segments(path: &str) -> Vec<String> {
+    let segments: Vec<&str> = path.split("__").collect();
+    let ours = if segments[0].eq_ignore_ascii_case("handler") { 3 } else { segments.len() };
+    let segment = |(depth, segment): (usize, &&str)| if depth < ours { segment.to_lowercase() } else { (*segment).to_owned() };
+    segments.iter().enumerate().map(segment).collect()
 }
 
 fn structured(text: &str) -> Value {

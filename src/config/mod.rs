@@ -136,6 +136,8 @@ impl Config {
 }
 
 #[cfg(test)]
+mod environment;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod tests;

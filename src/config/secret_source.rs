@@ -122,14 +122,16 @@ fn check_edges(reading: &mut Reading<'_>, path: &str, text: &str) {
     reading.warn(path, found, "the secret as the other side has it", hint);
 }
 
-/// Replaces every table in `value` whose only key is `file` or `env` by the text it refers to.
+/// Replaces every table in `value` whose only key is `file` or `env` by the text it refers to. The environment writes these large.
 pub(super) fn resolve(reading: &mut Reading<'_>, path: &str, value: &mut Value) {
     match value {
         Value::Table(table) => {
             let mut entries = table.iter();
             let reference = match (entries.next(), entries.next()) {
-                (Some((source, Value::String(name))), None) if source == "file" || source == "env" => {
-                    Some((source.clone(), name.clone()))
+                (Some((key, Value::String(name))), None) => {
+                    let is_large = reading.origins.is_from_environment(&join(path, key));
+                    let source = if is_large { key.to_lowercase() } else { key.clone() };
+                    ["file", "env"].contains(&source.as_str()).then(|| (source, name.clone()))
                 }
                 _ => None,
             };

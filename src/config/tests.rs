@@ -34,7 +34,7 @@ fn load_file(file: &Path) -> Result<Loaded, Problems> {
 }
 
 #[track_caller]
-fn load_text(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, Problems> {
+pub(super) fn load_text(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, Problems> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.toml");
     fs::write(&file, text).unwrap();
@@ -67,7 +67,7 @@ pub(super) fn files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-const SMALLEST: &str = r#"
+pub(super) const SMALLEST: &str = r#"
 [[endpoint]]
 name = "my-app"
 path = "/apple/my-app"
@@ -166,34 +166,6 @@ fn the_environment_goes_over_the_file_and_flags_over_both() {
     assert_eq!(origins.of("server.max_in_flight"), Origin::Environment("ASC_WEBHOOKS__SERVER__MAX_IN_FLIGHT".to_owned()));
     assert_eq!(origins.of("server.head_timeout"), Origin::Default);
     assert!(matches!(origins.of("endpoint[0].path"), Origin::File { line: Some(8), .. }), "{}", origins.of("endpoint[0].path"));
-}
-
-#[test]
-fn the_environment_alone_can_configure() {
-    let variables = [
-        ("ASC_WEBHOOKS__ENDPOINT__0__NAME", "my-app"),
-        ("ASC_WEBHOOKS__ENDPOINT__0__PATH", "/apple"),
-        ("ASC_WEBHOOKS__ENDPOINT__0__APP_ID", "1234567890"),
-        ("ASC_WEBHOOKS__ENDPOINT__0__SECRETS__0", "a secret with = and \" that is no TOML"),
-        ("ASC_WEBHOOKS__ENDPOINT__0__EVENTS", r#"["BUILD_UPLOAD_STATE_UPDATED"]"#),
-        ("ASC_WEBHOOKS__ADMIN__LISTEN", "false"),
-        ("ASC_WEBHOOKS__HANDLER__0__NAME", "mine"),
-        ("ASC_WEBHOOKS__HANDLER__0__KIND", "our-own"),
-        ("ASC_WEBHOOKS__HANDLER__0__LIMIT", "5"),
-        ("ASC_WEBHOOKS__HANDLER__0__TITLE", "five"),
-    ];
-    let environment = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("empty.toml");
-    fs::write(&file, "").unwrap();
-    let Loaded { config, warnings, .. } = load(&Sources { file: Some(file), environment, ..Sources::default() }).unwrap();
-    assert_eq!(config.endpoints[0].secrets[0].secret.expose(), "a secret with = and \" that is no TOML");
-    assert_eq!(config.endpoints[0].app_id.as_deref(), Some("1234567890"));
-    assert_eq!(config.endpoints[0].events.len(), 1);
-    assert_eq!(config.admin.listen, None);
-    assert_eq!(config.handlers[0].section["limit"].as_integer(), Some(5));
-    assert_eq!(config.handlers[0].section["title"].as_str(), Some("five"));
-    assert_eq!(warnings, []);
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod dispatch;
 mod docs;
 mod embedding;
 mod enrichment;
+mod environment;
 mod program;
 mod receive;
 mod recovery;

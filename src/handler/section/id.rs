@@ -7,8 +7,7 @@ use serde::{
     de::{Error, Visitor},
 };
 
-/// The name of something elsewhere, such as `1234567` or `group/app`. It may be written as a number, which is what a number in the
-/// environment becomes.
+/// The name of something elsewhere, such as `1234567` or `group/app`. It may be written as a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Id(pub(crate) String);
 
@@ -30,6 +29,6 @@ impl<'de> Deserialize<'de> for Id {
                 Ok(Id(number.to_string()))
             }
         }
-        deserializer.deserialize_any(Reader)
+        deserializer.deserialize_str(Reader)
     }
 }

@@ -28,6 +28,7 @@ use crate::http_client::Outgoing;
 pub struct Section {
     name: Arc<str>,
     table: Table,
+    environment: BTreeSet<String>,
     outgoing: Outgoing,
     voice: Voice,
 }
@@ -35,7 +36,16 @@ pub struct Section {
 impl Section {
     /// Puts a section together.
     pub fn new(name: impl Into<Arc<str>>, table: Table, outgoing: Outgoing) -> Self {
-        Self { name: name.into(), table, outgoing, voice: Voice::default() }
+        Self { name: name.into(), table, environment: BTreeSet::new(), outgoing, voice: Voice::default() }
+    }
+
+    /// The same with these keys given by the environment, such as `port` and `env.MY_NAME`.
+    ///
+    /// There a value is a text, and is read as a number or a truth value only where the struct does not ask for a text. A name there may
+    /// be written large: it is that key of the struct which it is in small letters. In a map it stays as it is written.
+    #[must_use]
+    pub fn with_environment(self, keys: BTreeSet<String>) -> Self {
+        Self { environment: keys, ..self }
     }
 
     /// The same with another way of writing dates and durations.
@@ -76,7 +86,7 @@ impl Section {
         let mut problems: Vec<Problem> = Vec::new();
         let mut broken = BTreeSet::new();
         let read = loop {
-            let reading = Reading::new(&broken);
+            let reading = Reading::new(&broken, &self.environment);
             let result = T::deserialize(reading.root(&self.table));
             let unknown = reading.unknown_keys().into_iter().filter(|problem| !problems.contains(problem)).collect::<Vec<_>>();
             problems.extend(unknown);

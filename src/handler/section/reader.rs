@@ -1,6 +1,10 @@
 //! TOML values as Serde reads them, with an error that knows its place and no value, and stand-ins for what is broken.
 
-use std::{cell::RefCell, collections::BTreeSet, fmt};
+use std::{
+    cell::RefCell,
+    collections::{BTreeSet, VecDeque},
+    fmt,
+};
 
 use serde::{
     Deserializer,
@@ -19,12 +23,13 @@ pub(super) const COMMON: [&str; 11] =
 /// One pass over a section.
 pub(super) struct Reading<'b> {
     broken: &'b BTreeSet<String>,
+    environment: &'b BTreeSet<String>,
     unknown: RefCell<Vec<Problem>>,
 }
 
 impl<'b> Reading<'b> {
-    pub(super) fn new(broken: &'b BTreeSet<String>) -> Self {
-        Self { broken, unknown: RefCell::default() }
+    pub(super) fn new(broken: &'b BTreeSet<String>, environment: &'b BTreeSet<String>) -> Self {
+        Self { broken, environment, unknown: RefCell::default() }
     }
 
     pub(super) fn root<'r>(&'r self, table: &'r Table) -> Node<'r> {
@@ -167,6 +172,39 @@ impl<'r> Node<'r> {
         }
     }
 
+    /// What a text of the environment says, if it is a number or a truth value.
+    fn scalar(&self) -> Option<Value> {
+        let Content::Value(Value::String(text)) = self.content else { return None };
+        let value = self.reading.environment.contains(&self.key).then(|| text.parse::<Value>().ok())??;
+        matches!(value, Value::Integer(_) | Value::Float(_) | Value::Boolean(_)).then_some(value)
+    }
+
+    /// Which of the fields a key of the table is.
+    fn field(&self, name: &str, fields: &[&'static str]) -> Option<&'static str> {
+        let is_large = || self.reading.environment.contains(&self.path_of(name));
+        let of = |name: &str| fields.iter().copied().find(|field| *field == name);
+        of(name).or_else(|| is_large().then(|| of(&name.to_lowercase()))?)
+    }
+
+    /// The value as it stands.
+    fn visit<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        let key = self.key.clone();
+        let result = match self.content {
+            Content::Table(table) | Content::Value(Value::Table(table)) => visitor.visit_map(self.members(table)),
+            Content::Value(Value::Array(items)) => {
+                let items = items.iter().enumerate().map(|(index, item)| self.child(format!("{key}[{index}]"), item));
+                visitor.visit_seq(Items { left: items.collect::<Vec<_>>().into_iter() })
+            }
+            Content::Value(Value::String(text)) => visitor.visit_str(text),
+            Content::Value(Value::Integer(number)) => visitor.visit_i64(*number),
+            Content::Value(Value::Float(number)) => visitor.visit_f64(*number),
+            Content::Value(Value::Boolean(truth)) => visitor.visit_bool(*truth),
+            Content::Value(Value::Datetime(time)) => visitor.visit_string(time.to_string()),
+            Content::StandIn => visitor.visit_str(""),
+        };
+        result.map_err(|wrong| wrong.at(&key))
+    }
+
     fn members(self, table: &'r Table) -> Members<'r> {
         Members {
             left: table.iter().map(|(name, value)| (name.as_str(), self.child(self.path_of(name), value))).collect(),
@@ -201,21 +239,22 @@ impl<'de> Deserializer<'de> for Node<'_> {
     type Error = Wrong;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
-        let key = self.key.clone();
-        let result = match self.content {
-            Content::Table(table) | Content::Value(Value::Table(table)) => visitor.visit_map(self.members(table)),
-            Content::Value(Value::Array(items)) => {
-                let items = items.iter().enumerate().map(|(index, item)| self.child(format!("{key}[{index}]"), item));
-                visitor.visit_seq(Items { left: items.collect::<Vec<_>>().into_iter() })
-            }
-            Content::Value(Value::String(text)) => visitor.visit_str(text),
-            Content::Value(Value::Integer(number)) => visitor.visit_i64(*number),
-            Content::Value(Value::Float(number)) => visitor.visit_f64(*number),
-            Content::Value(Value::Boolean(truth)) => visitor.visit_bool(*truth),
-            Content::Value(Value::Datetime(time)) => visitor.visit_string(time.to_string()),
-            Content::StandIn => visitor.visit_str(""),
-        };
-        result.map_err(|wrong| wrong.at(&key))
+        match self.scalar() {
+            Some(scalar) => Node { reading: self.reading, key: self.key, content: Content::Value(&scalar) }.visit(visitor),
+            None => self.visit(visitor),
+        }
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        self.visit(visitor)
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        self.visit(visitor)
+    }
+
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        self.visit(visitor)
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -232,17 +271,19 @@ impl<'de> Deserializer<'de> for Node<'_> {
         };
         let (reading, key) = (self.reading, self.key.clone());
         let node = Node { reading, key: key.clone(), content: Content::Table(table) };
-        for name in table.keys().filter(|name| !fields.contains(&name.as_str())) {
-            reading.unknown.borrow_mut().push(unknown_key(node.path_of(name), name, fields));
+        let mut members = Members { left: VecDeque::new(), next: None };
+        for (name, value) in table {
+            let path = node.path_of(name);
+            match node.field(name, fields) {
+                Some(field) => members.left.push_back((field, node.child(path, value))),
+                None => reading.unknown.borrow_mut().push(unknown_key(path, name, fields)),
+            }
         }
         let is_stand_in = matches!(self.content, Content::StandIn);
-        let missing = fields.iter().filter(|name| !table.contains_key(**name)).map(|name| (*name, node.path_of(name)));
+        let is_missing = |field: &str| table.keys().all(|name| node.field(name, fields) != Some(field));
+        let missing = fields.iter().filter(|field| is_missing(field)).map(|field| (*field, node.path_of(field)));
         let stand_ins = missing.filter(|(_, path)| is_stand_in || reading.broken.contains(path));
-        let stand_ins: Vec<_> =
-            stand_ins.map(|(name, path)| (name, Node { reading, key: path, content: Content::StandIn })).collect();
-        let mut members = node.members(table);
-        members.left.retain(|(name, _)| fields.contains(name));
-        members.left.extend(stand_ins);
+        members.left.extend(stand_ins.map(|(field, key)| (field, Node { reading, key, content: Content::StandIn })));
         visitor.visit_map(members).map_err(|wrong| wrong.at(&key))
     }
 
@@ -285,7 +326,7 @@ impl<'de> Deserializer<'de> for Node<'_> {
     }
 
     forward_to_deserialize_any! {
-        i128 u128 char str string bytes byte_buf unit unit_struct tuple tuple_struct identifier ignored_any
+        i128 u128 bytes byte_buf unit unit_struct tuple tuple_struct identifier ignored_any
     }
 }
 
@@ -302,7 +343,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
 }
 
 struct Members<'r> {
-    left: std::collections::VecDeque<(&'r str, Node<'r>)>,
+    left: VecDeque<(&'r str, Node<'r>)>,
     next: Option<Node<'r>>,
 }
 

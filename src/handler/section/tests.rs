@@ -8,7 +8,6 @@ use super::*;
 use crate::secret::Secret;
 
 #[derive(Debug, Deserialize)]
-#[expect(dead_code, reason = "only read into")]
 struct Keys {
     url: String,
     room: Room,
@@ -21,7 +20,6 @@ struct Keys {
 }
 
 #[derive(Debug, Deserialize)]
-#[expect(dead_code, reason = "only read into")]
 struct Room {
     id: u64,
     name: String,
@@ -104,6 +102,50 @@ fn a_key_of_every_handler_may_be_what_was_meant() {
     let schema: serde_json::Value = serde_json::from_str(include_str!("../../../config/schema.json")).unwrap();
     let all = schema["properties"]["handler"]["items"]["properties"].as_object().unwrap();
     assert_eq!(all.keys().collect::<BTreeSet<_>>(), reader::COMMON.map(str::to_owned).iter().collect());
+}
+
+/// A section all of whose keys the environment gave.
+fn of_environment(toml: &str, keys: &[&str]) -> Section {
+    Section::sample(toml).with_environment(keys.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn a_text_of_the_environment_is_what_is_asked_for() {
+    let keys = ["url", "room", "room.ID", "room.Name", "secret", "retries", "loud", "words[0]", "words[1]", "size", "headers.X_A"];
+    let toml = r#"
+        url = "-1001234567890"
+        room = { ID = "7", Name = "1979-05-27" }
+        secret = "12345678"
+        retries = "3"
+        loud = "true"
+        words = ["true", "1.0"]
+        headers = { X_A = "0x10", x_a = "b" }
+        size = "large"
+    "#;
+    let keys: Keys = of_environment(toml, &keys).parse().unwrap();
+    assert_eq!((keys.url.as_str(), keys.room.id, keys.room.name.as_str()), ("-1001234567890", 7, "1979-05-27"));
+    assert_eq!((keys.secret.unwrap().expose(), keys.retries, keys.loud), ("12345678", 3, true));
+    assert_eq!(keys.words, ["true", "1.0"]);
+    let headers: Vec<_> = keys.headers.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+    assert_eq!(headers, [("X_A", "0x10"), ("x_a", "b")]);
+}
+
+#[test]
+fn what_the_environment_gave_and_what_a_file_did_are_told_apart() {
+    let said = |keys: &[&str]| {
+        let toml = "url = '\"7\"'\nroom = { ID = '7' }\nretries = 'many'\nloud = '3'\nwords = '5'\nheaders = {}\nsize = 'small'";
+        let error = of_environment(toml, keys).parse::<Keys>().unwrap_err();
+        error.problems().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let keys = ["url", "room", "room.ID", "retries", "loud", "words", "size"];
+    insta::assert_snapshot!([said(&keys), said(&[])].join("\n\n"));
+}
+
+#[test]
+fn what_could_be_anything_is_a_number_if_it_looks_like_one() {
+    let parsed = |keys: &[&str]| of_environment("limit = '5'\ntitle = 'five'", keys).parse::<Table>().unwrap().to_string();
+    assert_eq!(parsed(&["limit", "title"]), "limit = 5\ntitle = \"five\"\n");
+    assert_eq!(parsed(&[]), "limit = \"5\"\ntitle = \"five\"\n");
 }
 
 #[test]
