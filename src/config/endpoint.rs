@@ -81,10 +81,12 @@ impl Endpoint {
         let kind = section.required("kind");
         let managed_secrets = section.required("managed_secrets");
         let is_unsigned = kind == Some(EndpointKind::XcodeCloud);
-        let needs_secrets = !is_unsigned && managed_secrets != Some(true);
+        // Only to an app's webhook can a secret be handed that the program made.
+        let is_managed = managed_secrets == Some(true) && kind.is_none_or(|kind| kind == EndpointKind::App);
+        let needs_secrets = !is_unsigned && !is_managed;
         let secrets = settle_secrets(&mut section, Sort::Secret, needs_secrets, exposure, &mut others.secrets);
         let tokens = settle_secrets(&mut section, Sort::Token, is_unsigned, exposure, &mut others.secrets);
-        if managed_secrets == Some(true) && !others.have_key {
+        if is_managed && !others.have_key {
             let key = section.path("managed_secrets");
             let hint = "write `secrets_key = { file = \"…\" }` into `[store]`; `openssl rand -base64 32` makes one".to_owned();
             section.reading().wrong(&key, "`true`, without a key to seal them with", "`store.secrets_key`", hint);
@@ -101,6 +103,12 @@ impl Endpoint {
                 ("events", !events.is_empty()),
             ];
             refuse_foreign_keys(&mut section, kind, &given);
+        }
+        if is_managed && !section.has("app_id") {
+            let key = section.path("app_id");
+            let hint =
+                "without it `webhooks apply` passes the endpoint over, and nobody gives Apple the secret that the program makes";
+            section.reading().warn(&key, "nothing", "the app whose webhook posts here", hint.to_owned());
         }
         if let Some(path) = path.as_ref().filter(|path| is_unsigned && path.ends_with('/')) {
             let key = section.path("path");
@@ -276,6 +284,14 @@ fn refuse_foreign_keys(section: &mut Section<'_, '_>, kind: EndpointKind, given:
         (EndpointKind::App | EndpointKind::Marketplace, "tokens") => {
             Some(("`secrets`", "App Store Connect signs what it sends; `tokens` are for `kind = \"xcode-cloud\"`"))
         }
+        (EndpointKind::Marketplace, "managed_secrets") => Some((
+            "`secrets`",
+            "`asc-webhooks marketplace` hands over what stands in `secrets`, and nothing that the program made itself",
+        )),
+        (EndpointKind::Marketplace, "events") => Some((
+            "no such key for `kind = \"marketplace\"`",
+            "a marketplace's webhook is sent all that there is; which of it a handler gets, its own `events` say",
+        )),
         _ => None,
     };
     for (key, (expected, hint)) in given.iter().filter(|(_, is_given)| *is_given).filter_map(|(key, _)| Some((key, expected(key)?)))

@@ -169,6 +169,19 @@ fn the_environment_goes_over_the_file_and_flags_over_both() {
 }
 
 #[test]
+fn a_managed_secret_that_nobody_would_hand_over_is_warned_about() {
+    let check = |keys: &str, expected: &[&str]| {
+        let sealed = "[store]\nsecrets_key = { env = \"OTHER_SECRET\" }";
+        let text = format!("{sealed}\n[[endpoint]]\nname = \"a\"\npath = \"/a\"\nmanaged_secrets = true\n{keys}");
+        let Loaded { warnings, .. } = load_text(&text, &[]).unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(warnings.iter().map(|warning| warning.key.as_str()).collect::<Vec<_>>(), expected, "{keys}");
+    };
+    check("", &["endpoint[0].app_id"]);
+    check("app_id = \"1234567890\"", &[]);
+    check("secrets = [{ env = \"MY_APP_SECRET\" }]", &["endpoint[0].app_id"]);
+}
+
+#[test]
 fn mistakes_in_the_environment_are_named_by_their_variable() {
     let problems = load_text(
         SMALLEST,
