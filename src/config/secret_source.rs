@@ -96,29 +96,27 @@ pub(super) fn read(reading: &mut Reading<'_>, path: &str, value: &Value, besides
             return None;
         }
     };
-    if secret.expose().is_empty() {
-        reading.wrong(
-            path,
-            "an empty secret",
-            "a secret",
-            "`asc-webhooks init` makes one; so does `openssl rand -base64 32`".to_owned(),
-        );
+    if secret.expose().trim_start_matches('\u{feff}').trim().is_empty() {
+        let found = if secret.expose().is_empty() { "an empty secret" } else { "a secret of white space alone" };
+        reading.wrong(path, found, "a secret", "`asc-webhooks init` makes one; so does `openssl rand -base64 32`".to_owned());
         return None;
     }
-    check_edges(reading, path, secret.expose());
+    check_whole(reading, path, secret.expose());
     Some((secret, name))
 }
 
-/// Whoever signs takes every byte, and what nobody sees is seldom meant.
-fn check_edges(reading: &mut Reading<'_>, path: &str, text: &str) {
+/// Whoever signs takes every byte, and what nobody sees is seldom meant. Only a key in PEM has several lines.
+fn check_whole(reading: &mut Reading<'_>, path: &str, text: &str) {
     let found = if text.starts_with('\u{feff}') {
         "a secret that begins with a byte order mark"
     } else if text.trim() != text {
         "a secret that begins or ends with white space"
+    } else if text.contains(['\n', '\r']) && !text.starts_with("-----BEGIN ") {
+        "a secret of several lines"
     } else {
         return;
     };
-    let hint = "every byte counts: take it away, unless the other side has it too".to_owned();
+    let hint = "every byte counts, line breaks too: take it away, unless the other side has it too".to_owned();
     reading.warn(path, found, "the secret as the other side has it", hint);
 }
 
@@ -227,4 +225,36 @@ fn check_keys(reading: &mut Reading<'_>, path: &str, table: &Table, besides: &[&
 
 fn file_name(path: &str) -> String {
     Path::new(path).file_name().map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use super::super::tests::{SMALLEST, load_text};
+
+    #[test]
+    fn white_space_alone_is_no_secret_wherever_it_stands() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        for text in ["", "\n", " ", "\n\n", "\r\n\r\n", "\u{feff}\n"] {
+            fs::write(&file, text).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+            let secrets =
+                format!("[{{ file = {file:?} }}, {{ env = \"OF_A\" }}, {{ value = {text:?} }}]").replace("\\u{feff}", "\\ufeff");
+            let written = format!("[[endpoint]]\nname = \"a\"\npath = \"/a\"\nsecrets = {secrets}");
+            let found = load_text(&written, &[("OF_A", text)]).unwrap_err().problems;
+            let keys: Vec<&str> = found.iter().map(|problem| problem.key.as_str()).collect();
+            assert_eq!(keys, ["endpoint[0].secrets[0]", "endpoint[0].secrets[1]", "endpoint[0].secrets[2]"], "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_in_pem_may_have_lines() {
+        let asc = "[asc]\nkey_id = \"2X9R4HXF34\"\nprivate_key = { env = \"KEY\" }";
+        let warnings = |key: &str| load_text(&format!("{SMALLEST}\n{asc}"), &[("KEY", key)]).unwrap().warnings;
+        let pem = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+        assert_eq!(warnings(pem).len(), 0);
+        assert!(warnings("AAAA\nBBBB")[0].message.contains("of several lines"));
+    }
 }

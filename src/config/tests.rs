@@ -254,6 +254,7 @@ fn what_nobody_sees_at_the_edge_of_a_secret_is_warned_about() {
     check_variable("long enough to be a secret", "long enough to be a secret", None);
     check_variable("long enough to be a secret\r\n", "long enough to be a secret", None);
     check_variable("long enough to be a secret\n\n", "long enough to be a secret\n", Some("ends with white space"));
+    check_variable("long enough to be a secret\nand a word\n", "long enough to be a secret\nand a word", Some("of several lines"));
     check_variable(" long enough to be a secret", " long enough to be a secret", Some("begins or ends with white space"));
     check_variable("\u{feff}long enough to be a secret", "\u{feff}long enough to be a secret", Some("a byte order mark"));
 }
