@@ -15,7 +15,7 @@
 mod program;
 mod run;
 
-use std::{collections::BTreeMap, path::PathBuf, process::ExitStatus, sync::Arc};
+use std::{collections::BTreeMap, io, path::PathBuf, process::ExitStatus, sync::Arc};
 
 use serde::Deserialize;
 use tokio::process::Command;
@@ -118,6 +118,11 @@ impl Exec {
         command
     }
 
+    /// The system does not say which of them it does not find.
+    fn not_run(&self, error: &io::Error) -> HandlerError {
+        HandlerError::retry(format!("cannot run `{}` in `{}`: {error}", self.program.display(), self.directory.display()))
+    }
+
     fn judge(&self, status: ExitStatus, output: &Output) -> Result<(), HandlerError> {
         if status.success() {
             return Ok(());
@@ -139,7 +144,7 @@ impl Handler for Exec {
             Input::Raw => event.raw().clone(),
             Input::Json => notice(&event, &ctx).map_err(HandlerError::reject)?,
         };
-        let (status, output) = run::run(self.command(&event, &ctx), &input).await?;
+        let (status, output) = run::run(self.command(&event, &ctx), &input).await.map_err(|error| self.not_run(&error))?;
         self.judge(status, &output)
     }
 

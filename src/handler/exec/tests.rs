@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     time::{Duration, Instant},
 };
 
@@ -47,6 +48,21 @@ async fn exit_codes_have_their_words() {
         let error = run(script).await.unwrap_err();
         assert_eq!((error.is_reject(), error.to_string().as_str()), (is_reject, said), "{script}");
     }
+}
+
+#[tokio::test]
+async fn a_program_that_is_gone_is_named_with_where_it_was_to_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("notify");
+    fs::write(&program, "#!/bin/sh\n").unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let keys = "cwd = '/'\nenv = {}\ninput = 'raw'\nreject_codes = []";
+    let exec = Exec::new(Section::sample(&format!("command = [{program:?}]\n{keys}"))).unwrap();
+    assert!(exec.handle(event(), Context::sample()).await.is_ok());
+    fs::remove_file(&program).unwrap();
+    let error = exec.handle(event(), Context::sample()).await.unwrap_err();
+    let expected = format!("cannot run `{}` in `/`: No such file or directory (os error 2)", program.display());
+    assert_eq!((error.to_string(), error.is_reject()), (expected, false));
 }
 
 #[tokio::test]
