@@ -1,7 +1,7 @@
 //! Who may do what on the operator's listener.
 //!
 //! A request passes, in this order, or is refused: it names a host that is ours (421: the page of a stranger whose name has been made to
-//! lead here is not); a change comes from our own page or bears a token (403: browsers send cookies along with what other sites ask
+//! lead here is not); a token that it bears is one of ours (401, after the time that a wrong login takes); a change comes from our own page or bears a token (403: browsers send cookies along with what other sites ask
 //! for); and whoever sends it is known (401) and may do it (403).
 //!
 //! **Invariant:** every route but those for health and the way to log in passes [`guard`], with what it needs written beside it.
@@ -167,7 +167,12 @@ pub(super) async fn guard(State(gate): State<Gate>, mut request: Request, next: 
             request.extensions_mut().insert(who);
             answer::in_words(next.run(request).await)
         }
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            if problem.status == StatusCode::UNAUTHORIZED && request.headers().contains_key(header::AUTHORIZATION) {
+                tokio::time::sleep(session::HESITATION).await;
+            }
+            problem.into_response()
+        }
     };
     if face == Face::Page { page::dress(&desk, answer, &path) } else { answer }
 }
@@ -182,6 +187,10 @@ fn admit(desk: &Desk, need: Need, request: &Request) -> Result<Option<Who>, Prob
     let who = who(desk, headers);
     if who.is_none() && headers.contains_key(header::AUTHORIZATION) {
         desk.refusals.note_wrong_bearer(audit::peer_of(request).as_deref());
+        // With such a header a cookie counts for nothing, so nobody else's word is needed to refuse it.
+        if matches!(need, Need::Role(_)) {
+            return Err(unknown(headers));
+        }
     }
     let is_change = !matches!(*request.method(), Method::GET | Method::HEAD);
     if is_change && !who.as_ref().is_some_and(|who| who.bears_token) && !is_of_own_page(headers, host) {
@@ -194,8 +203,16 @@ fn admit(desk: &Desk, need: Need, request: &Request) -> Result<Option<Who>, Prob
             Err(Problem::new(StatusCode::FORBIDDEN, "this token may look at everything and change nothing"))
         }
         (_, Some(who)) => Ok(Some(who)),
-        (_, None) => Err(Problem::new(StatusCode::UNAUTHORIZED, "a token is needed: `Authorization: Bearer …`")),
+        (_, None) => Err(unknown(headers)),
     }
+}
+
+fn unknown(headers: &HeaderMap) -> Problem {
+    let detail = match headers.get(header::AUTHORIZATION) {
+        Some(_) => "this token is not known; a request bears one as `Authorization: Bearer …`",
+        None => "a token is needed: `Authorization: Bearer …`",
+    };
+    Problem::new(StatusCode::UNAUTHORIZED, detail)
 }
 
 fn who(desk: &Desk, headers: &HeaderMap) -> Option<Who> {

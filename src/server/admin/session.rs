@@ -25,7 +25,7 @@ use super::{
 const COOKIE: &str = "asc_webhooks_session";
 
 /// How long a wrong token is thought about, so that nobody tries many, or fills the log with them.
-const HESITATION: Duration = Duration::from_millis(500);
+pub(super) const HESITATION: Duration = Duration::from_millis(500);
 
 /// How long a login lasts: a working day.
 const SECONDS: i64 = 12 * 60 * 60;

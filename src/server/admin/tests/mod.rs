@@ -256,7 +256,23 @@ async fn cookie(bench: &Bench, token: &str) -> String {
     set.split(';').next().unwrap().to_owned()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_none_is_called_so_and_costs_the_time_of_a_wrong_login() {
+    let bench = Bench::new();
+    let wrong = [("authorization", "Bearer the token of nobody"), ("content-type", "application/json")];
+    for (method, path) in
+        [(Method::POST, "/api/v1/handlers/ci/pause"), (Method::GET, "/api/v1/handlers"), (Method::GET, "/metrics")]
+    {
+        let begun = tokio::time::Instant::now();
+        let answer = bench.send(request(&method, path, &wrong).body("{}".into()).unwrap()).await;
+        let said = (answer.status, answer.text.contains("this token is not known"));
+        assert_eq!((said, begun.elapsed()), ((401, true), session::HESITATION), "{path}: {}", answer.text);
+    }
+    let bare = bench.send(request(&Method::POST, "/api/v1/handlers/ci/pause", &wrong[1..]).body("{}".into()).unwrap()).await;
+    assert_eq!((bare.status, &bare.json()["detail"]), (403, &"a change must come from the page itself, or bear a token".into()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_token_nothing_is_seen_and_nothing_done() {
     let bench = Bench::new();
     let id = bench.keep(&version("a"), &["ci"]).await;
