@@ -7,7 +7,7 @@ use std::{error::Error as _, fmt, time::Duration};
 
 use super::refusal::{BEHIND_A_PROXY, Refusal, Said};
 use crate::{
-    http_client::{OutgoingError, Refused},
+    http_client::{OutgoingError, Refused, Unanswered},
     plain,
 };
 
@@ -48,7 +48,7 @@ pub enum Error {
         call: Call,
         /// What happened.
         #[source]
-        source: reqwest::Error,
+        source: Unanswered,
     },
     /// The answer did not come in time.
     #[error("{call}: no answer from App Store Connect within {} s", .after.as_secs_f32())]

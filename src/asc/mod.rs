@@ -57,7 +57,7 @@ pub use self::{
 use self::{pace::Pace, refusal::Redactor, token::Tokens};
 use crate::{
     clock::Clock,
-    http_client::{HttpClient, Outgoing, Reach},
+    http_client::{HttpClient, Outgoing, Reach, Unanswered},
     plain,
     secret::Secret,
 };
@@ -206,7 +206,7 @@ impl Client {
 
     async fn exchange(&self, request: &Request<'_>, call: &Call) -> Result<Answer, Error> {
         let token = self.tokens.current();
-        let failed = |source: reqwest::Error| Error::Connection { call: call.clone(), source: source.without_url() };
+        let failed = |error| Error::Connection { call: call.clone(), source: Unanswered::from(error) };
         let outgoing = self.http.request(request.method.clone(), request.url.clone());
         let mut outgoing = outgoing
             .map_err(|source| Error::Address { call: call.clone(), source })?

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     config,
-    http_client::{Outgoing, Reach},
+    http_client::{Outgoing, Reach, Unanswered},
 };
 
 /// How long the server may take to answer.
@@ -56,7 +56,7 @@ pub(super) async fn run(setup: &Setup<'_>, arguments: &Arguments) -> Outcome {
             if arguments.format.json {
                 output::json(&json!({ "ready": false, "url": url.as_str(), "status": null }))?;
             }
-            let error = anyhow::Error::from(error.without_url()).context(format!("cannot reach `{url}`"));
+            let error = anyhow::Error::from(Unanswered::from(error)).context(format!("cannot reach `{url}`"));
             return Err(Failure::unreachable(error));
         }
     };

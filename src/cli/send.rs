@@ -22,7 +22,7 @@ use crate::{
     clock::{Clock as _, SystemClock},
     config::{Endpoint, EndpointKind, Loaded},
     event::{EventKind, Unclear, sample},
-    http_client::{HttpClient, Outgoing, Reach},
+    http_client::{HttpClient, Outgoing, Reach, Unanswered},
     secret::Secret,
     signature::{self, Signature},
     spelling,
@@ -270,7 +270,7 @@ impl Target {
             request = request.header(signature::HEADER, signature.to_string());
         }
         let answer = request.header("content-type", "application/json").body(body).send().await.map_err(|error| {
-            Failure::unreachable(anyhow::Error::from(error.without_url()).context(format!("cannot reach `{}`", self.url)))
+            Failure::unreachable(anyhow::Error::from(Unanswered::from(error)).context(format!("cannot reach `{}`", self.url)))
                 .hint("is the server running? `asc-webhooks serve` starts it".to_owned())
         })?;
         let status = answer.status().as_u16();

@@ -11,6 +11,7 @@
 
 mod address;
 mod names;
+mod unanswered;
 mod wire;
 
 use std::{sync::Arc, time::Duration};
@@ -24,8 +25,11 @@ use rustls::{
 use url::Host;
 pub use url::Url;
 
-pub use self::address::{Reach, Refused};
 use self::names::{Judged, Names, SystemNames};
+pub use self::{
+    address::{Reach, Refused},
+    unanswered::Unanswered,
+};
 
 /// What the program calls itself in its requests.
 pub const USER_AGENT: &str = concat!("asc-webhooks/", env!("CARGO_PKG_VERSION"));

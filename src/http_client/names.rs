@@ -68,7 +68,8 @@ impl Names for SystemNames {
                     "`{name}` is not in `/etc/hosts`, and there is no name server to ask: cannot read `/etc/resolv.conf`: {error}"
                 )
             })?;
-            Ok(servers.lookup_ip(name).await?.iter().collect())
+            let found = servers.lookup_ip(name).await.map_err(|error| not_found(name, &error))?;
+            Ok(found.iter().collect())
         })
     }
 }
@@ -78,6 +79,17 @@ fn servers_of_the_system() -> Result<TokioResolver, NetError> {
     builder.options_mut().use_hosts_file = ResolveHosts::Never;
     builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
     builder.build()
+}
+
+/// Whether there is no such name, or nobody who could tell.
+fn not_found(name: &str, error: &NetError) -> String {
+    if error.is_nx_domain() {
+        format!("no such host `{name}`")
+    } else if error.is_no_records_found() {
+        format!("`{name}` has no address")
+    } else {
+        format!("the name server did not tell the address of `{name}`: {error}")
+    }
 }
 
 /// The addresses of both families that the file lists for a name.
@@ -131,6 +143,8 @@ pub(super) async fn admitted(names: &dyn Names, reach: Reach, name: &str) -> Ans
 mod tests {
     use std::io;
 
+    use hickory_resolver::{net::NoRecords, proto::op::ResponseCode};
+
     use super::*;
 
     /// A machine with this `/etc/hosts`, that finds its name servers so.
@@ -163,5 +177,17 @@ mod tests {
         let told = names.addresses("hooks.example.com").await.unwrap_err().to_string();
         assert!(told.starts_with("`hooks.example.com` is not in `/etc/hosts`, and there is no name server to ask: "), "{told}");
         assert!(told.contains("`/etc/resolv.conf`") && told.contains("not found"), "{told}");
+    }
+
+    #[test]
+    fn a_name_that_nobody_has_is_told_from_one_that_nobody_tells() {
+        let none = |code| {
+            let query = Query::query(rr::Name::from_utf8("hooks.example.com.").unwrap(), RecordType::A);
+            NetError::from(NoRecords::new(query, code))
+        };
+        assert_eq!(not_found("hooks.example.com", &none(ResponseCode::NXDomain)), "no such host `hooks.example.com`");
+        assert_eq!(not_found("hooks.example.com", &none(ResponseCode::NoError)), "`hooks.example.com` has no address");
+        let silent = not_found("hooks.example.com", &NetError::Timeout);
+        assert_eq!(silent, "the name server did not tell the address of `hooks.example.com`: request timed out");
     }
 }

@@ -73,7 +73,7 @@ async fn get(client: &HttpClient, url: Url) -> Result<u16, String> {
     let request = client.request(Method::GET, url).map_err(|refused| refused.to_string())?;
     match request.timeout(Duration::from_secs(2)).send().await {
         Ok(response) => Ok(response.status().as_u16()),
-        Err(error) => Err(format!("{:?}", error.without_url())),
+        Err(error) => Err(Unanswered::from(error).to_string()),
     }
 }
 
@@ -230,6 +230,72 @@ async fn certificates_are_checked_against_the_public_and_the_further_roots() {
         get(&client, format!("https://{host}:{}/", tls_server()).parse().unwrap()).await
     };
     assert_eq!(get(Some(authority), "localhost").await, Ok(204));
-    assert!(get(None, "localhost").await.unwrap_err().contains("UnknownIssuer"));
-    assert!(get(Some(authority), "127.0.0.1").await.unwrap_err().contains("NotValidForName"));
+    let strange = get(None, "localhost").await.unwrap_err();
+    assert_eq!(
+        strange,
+        "cannot connect: the certificate there is from an authority that is not trusted; if it is your own, name its certificate as \
+         `outgoing.ca_file`"
+    );
+    let other = get(Some(authority), "127.0.0.1").await.unwrap_err();
+    assert!(other.starts_with("cannot connect: ") && other.contains("not valid for name \"127.0.0.1\""), "{other}");
+}
+
+/// What is said of a request to somebody who takes the connection, reads a little, answers this, and goes.
+async fn told_of(scheme: &str, answer: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("{scheme}://{}/hook?token=hunter2", listener.local_addr().unwrap()).parse().unwrap();
+    let there = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+        stream.write_all(answer).await.unwrap();
+        stream.shutdown().await.unwrap();
+    };
+    let client = Outgoing::new(None).unwrap().client(Reach::Everywhere).unwrap();
+    let told = async {
+        let response = match client.request(Method::GET, url).unwrap().timeout(Duration::from_secs(5)).send().await {
+            Ok(response) => response,
+            Err(error) => return Unanswered::from(error).to_string(),
+        };
+        Unanswered::from(response.bytes().await.unwrap_err()).to_string()
+    };
+    let (told, ()) = tokio::join!(told, there);
+    assert!(!told.contains("hunter2"), "{told}");
+    told
+}
+
+#[tokio::test]
+async fn how_far_a_request_got_is_said_and_why_no_further() {
+    assert_eq!(
+        told_of("https", b"HTTP/1.1 400 Bad Request\r\n\r\n").await,
+        "cannot connect: what answers there does not speak TLS"
+    );
+    assert_eq!(told_of("http", b"").await, "no answer: connection closed before message completed");
+    assert_eq!(told_of("http", b"garbage\r\n\r\n").await, "no answer: invalid HTTP version parsed");
+    let cut = told_of("http", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\ncut").await;
+    assert!(cut.starts_with("the answer broke off: "), "{cut}");
+}
+
+/// A certificate of an authority that a server shows as its own, as people make them by hand.
+#[test]
+fn an_authority_that_poses_as_a_server_is_told_apart() {
+    #[derive(Debug)]
+    struct CaUsedAsEndEntity;
+    impl std::fmt::Display for CaUsedAsEndEntity {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("CaUsedAsEndEntity")
+        }
+    }
+    impl std::error::Error for CaUsedAsEndEntity {}
+    let other = rustls::CertificateError::Other(rustls::OtherError(Arc::new(CaUsedAsEndEntity)));
+    let told = unanswered::tls_words(&std::io::Error::other(rustls::Error::InvalidCertificate(other))).unwrap();
+    assert!(told.contains("`CA:TRUE`"), "{told}");
+}
+
+#[tokio::test]
+async fn nobody_at_the_port_is_said_in_few_words() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    drop(listener);
+    let client = Outgoing::new(None).unwrap().client(Reach::Everywhere).unwrap();
+    assert_eq!(get(&client, url).await.unwrap_err(), "cannot connect: Connection refused (os error 111)");
 }

@@ -11,7 +11,7 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use url::Host;
 
-use super::{CONNECT_TIMEOUT, Outgoing, Reach, names};
+use super::{CONNECT_TIMEOUT, Outgoing, Reach, names, unanswered::tls_words};
 
 impl Outgoing {
     /// Opens a connection to a port of a host.
@@ -42,6 +42,14 @@ impl Outgoing {
         let mut tls = self.tls.clone();
         tls.alpn_protocols.clear();
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-        TlsConnector::from(Arc::new(tls)).connect(name, connection).await
+        TlsConnector::from(Arc::new(tls)).connect(name, connection).await.map_err(in_words)
+    }
+}
+
+/// The same with what can be done about it, if that is known.
+fn in_words(error: io::Error) -> io::Error {
+    match tls_words(&error) {
+        Some(words) => io::Error::new(error.kind(), words),
+        None => error,
     }
 }

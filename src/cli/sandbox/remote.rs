@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use url::{Url, form_urlencoded};
 
 use super::super::{failure::Failure, given::address};
-use crate::http_client::{HttpClient, Outgoing, Reach};
+use crate::http_client::{HttpClient, Outgoing, Reach, Unanswered};
 
 /// How long an answer may take. A step waits for every receiver, one after another.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -81,9 +81,9 @@ impl Remote {
     async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, form: String) -> Result<T, Failure> {
         let request = self.client.request(method, self.url.join(path)?)?.timeout(PATIENCE);
         let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
-        let answer = request.send().await.map_err(|error| self.unreachable(error.without_url().into()))?;
+        let answer = request.send().await.map_err(|error| self.unreachable(Unanswered::from(error).into()))?;
         let status = answer.status();
-        let text = answer.text().await.map_err(|error| self.unreachable(error.without_url().into()))?;
+        let text = answer.text().await.map_err(|error| self.unreachable(Unanswered::from(error).into()))?;
         if status == StatusCode::OK {
             return serde_json::from_str(&text).map_err(|_| self.no_sandbox(status));
         }

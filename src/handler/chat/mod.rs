@@ -32,6 +32,7 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock},
     event::Event,
+    http_client::Unanswered,
 };
 
 /// A chat service: how a message looks in it, and what its answers mean.
@@ -95,7 +96,7 @@ impl<S: Service> Handler for Chat<S> {
         let body = self.service.body(&self.words.message(&ctx.told(&event).await)?, self.clock.now());
         let request = self.target.request(Method::POST)?;
         let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
-        let response = request.send().await.map_err(reqwest::Error::without_url)?;
+        let response = request.send().await.map_err(Unanswered::from)?;
         self.service.verdict(&Answer::read(response, self.clock.now()).await)
     }
 

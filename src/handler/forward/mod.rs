@@ -31,6 +31,7 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock},
     event::Event,
+    http_client::Unanswered,
     secret::Secret,
 };
 
@@ -138,8 +139,7 @@ impl Forward {
 impl Handler for Forward {
     async fn handle(&self, event: Arc<Event>, ctx: Context) -> Result<(), HandlerError> {
         let (headers, body) = self.message(&event, &ctx).await?;
-        let response =
-            self.target.request(Method::POST)?.headers(headers).body(body).send().await.map_err(reqwest::Error::without_url)?;
+        let response = self.target.request(Method::POST)?.headers(headers).body(body).send().await.map_err(Unanswered::from)?;
         answer::judge(response, self.clock.now()).await
     }
 

@@ -28,6 +28,7 @@ use crate::{
         notice::excerpt,
         target::Target,
     },
+    http_client::Unanswered,
     secret::Secret,
 };
 
@@ -122,14 +123,14 @@ impl Api {
         if let Some(body) = ask.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         }
-        let mut response = request.send().await.map_err(|error| HandlerError::retry(error.without_url()))?;
+        let mut response = request.send().await.map_err(|error| HandlerError::retry(Unanswered::from(error)))?;
         if !response.status().is_success() {
             let limit = limit(response.headers(), self.now());
             let answer = Answer::read(response, self.now()).await;
             return Err(Refused { status: Some(answer.status), error: refusal(&answer, limit, ask.needs) });
         }
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| HandlerError::retry(error.without_url()))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| HandlerError::retry(Unanswered::from(error)))? {
             if bytes.len() + chunk.len() > MOST_READ {
                 return Err(HandlerError::retry(format!("answered more than {MOST_READ} bytes")).into());
             }

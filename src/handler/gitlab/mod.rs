@@ -23,6 +23,7 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock},
     event::Event,
+    http_client::Unanswered,
     secret::Secret,
 };
 
@@ -96,7 +97,7 @@ impl Handler for GitLab {
         let body = self.body(&ctx.told(&event).await, &ctx)?;
         let request = self.target.request(Method::POST)?;
         let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
-        let response = request.send().await.map_err(reqwest::Error::without_url)?;
+        let response = request.send().await.map_err(Unanswered::from)?;
         let answer = Answer::read(response, self.clock.now()).await;
         answer.judge().map_err(|error| match answer.status {
             StatusCode::NOT_FOUND => {

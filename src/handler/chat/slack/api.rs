@@ -25,6 +25,7 @@ use crate::{
         notice::excerpt,
         target::Target,
     },
+    http_client::Unanswered,
     plain,
     secret::Secret,
 };
@@ -92,14 +93,14 @@ impl Api {
         let url = url.ok_or_else(|| HandlerError::reject("Slack wants the file where it would not be sent with TLS"))?;
         let request = self.target.request_to(Method::POST, url)?;
         let request = request.header(CONTENT_TYPE, "application/octet-stream").body(bytes);
-        let response = request.send().await.map_err(reqwest::Error::without_url)?;
+        let response = request.send().await.map_err(Unanswered::from)?;
         answer::judge(response, self.now()).await
     }
 
     async fn call(&self, method: &str, content_type: &'static str, body: String) -> Result<Value, Refused> {
         let request = self.target.clone().below(&[method]).request(Method::POST)?;
         let request = request.bearer_auth(self.token.expose()).header(CONTENT_TYPE, content_type).body(body);
-        let response = request.send().await.map_err(|error| HandlerError::retry(error.without_url()))?;
+        let response = request.send().await.map_err(|error| HandlerError::retry(Unanswered::from(error)))?;
         let answer = Answer::read_up_to(MOST_READ, response, self.now()).await;
         answer.judge()?;
         let said = answer.json().filter(Value::is_object);
