@@ -124,9 +124,9 @@ impl App {
         let (told, vault) = (Arc::clone(&receiver), Vault::configured(&config.store, &store, &clock));
         let keeper = Arc::new(Keeper::new(vault, &config.endpoints, move |endpoints| told.reload(endpoints)));
         let live = Live::new(changes, &shutdown);
-        let (on, by, refusals) = (Arc::clone(&store), Arc::clone(&clock), Arc::clone(receiver.refusals()));
+        let (on, by) = (Arc::clone(&store), Arc::clone(&clock));
         let apple = asc.clone().map(|client| Arc::new(AppleSide::new(client, Arc::clone(&on), Arc::clone(&by), config)));
-        let desk = Desk::new(on, by, Arc::clone(&work), figures.clone(), refusals, live, config);
+        let desk = Desk::new(on, by, Arc::clone(&work), figures.clone(), &receiver, live, config);
         let desk = desk.asking(apple.clone().map(|apple| apple as Arc<dyn Apple>));
         let desk = Arc::new(desk.trying(Arc::new(TriedByWorker(Arc::clone(&worker)))));
         let lookout = Lookout::new(&store, &clock, config);

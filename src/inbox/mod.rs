@@ -32,6 +32,7 @@ pub mod query;
 pub mod secrets;
 pub mod sqlite;
 mod store;
+pub mod streak;
 pub mod watched;
 mod way;
 pub mod wrapper;

@@ -70,6 +70,8 @@ impl Endpoint {
             }
             _ => Guard::Secrets(Arc::new(Secrets::new(endpoint.secrets.iter().map(key)))),
         };
+        // A count that begins with the first one turned away would not be seen to rise by it.
+        figures::requests(name, "503").increment(0);
         let forged = [Refusal::Absent, Refusal::Repeated, Refusal::Malformed, Refusal::Wrong];
         Self {
             name: Arc::clone(name),

@@ -45,11 +45,19 @@ impl Readiness {
 }
 
 /// How the store proved itself, or why it did not.
-type Proof = Result<(), NotReady>;
+pub(super) type Proof = Result<(), NotReady>;
 
 /// Why notifications cannot be kept now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NotReady {
+    pub(super) because: Because,
+    /// The same in the store's own words, which are for the operator.
+    pub(super) said: Arc<str>,
+}
+
+/// The same in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum NotReady {
+pub(super) enum Because {
     Stopping,
     Busy,
     Full,
@@ -58,7 +66,10 @@ enum NotReady {
     Silent,
 }
 
-impl NotReady {
+impl Because {
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 6] = [Self::Stopping, Self::Busy, Self::Full, Self::Unavailable, Self::Broken, Self::Silent];
+
     fn words(self) -> &'static str {
         match self {
             Self::Stopping => r#"{"status":"not ready","reason":"stopping"}"#,
@@ -69,9 +80,21 @@ impl NotReady {
             Self::Silent => r#"{"status":"not ready","reason":"store silent"}"#,
         }
     }
+
+    /// The reason as the operator's page knows it.
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            Self::Stopping => "stopping",
+            Self::Busy => "busy",
+            Self::Full => "full",
+            Self::Unavailable => "unavailable",
+            Self::Broken => "broken",
+            Self::Silent => "silent",
+        }
+    }
 }
 
-impl From<&StoreError> for NotReady {
+impl From<&StoreError> for Because {
     fn from(error: &StoreError) -> Self {
         match error {
             StoreError::Busy(_) => Self::Busy,
@@ -96,14 +119,15 @@ pub(super) async fn only_asked() -> Response {
 pub(super) async fn readyz(State(receiver): State<Arc<Receiver>>) -> Response {
     match receiver.readiness().await {
         Ok(()) => json(StatusCode::OK, r#"{"status":"ready"}"#),
-        Err(reason) => json(StatusCode::SERVICE_UNAVAILABLE, reason.words()),
+        Err(reason) => json(StatusCode::SERVICE_UNAVAILABLE, reason.because.words()),
     }
 }
 
 impl Receiver {
-    async fn readiness(&self) -> Proof {
+    /// Whether a notification could be kept now.
+    pub(super) async fn readiness(&self) -> Proof {
         if self.shutdown.has_begun() {
-            return Err(NotReady::Stopping);
+            return Err(NotReady { because: Because::Stopping, said: "the program is stopping".into() });
         }
         let now = self.clock.steady();
         if lock(&self.readiness.last_commit).is_some_and(|commit| now.duration_since(commit) < PROOF_LASTS) {
@@ -111,28 +135,29 @@ impl Receiver {
         }
         let mut last_asked = self.readiness.last_asked.lock().await;
         let now = self.clock.steady();
-        if let Some((asked, proof)) = *last_asked
-            && now.duration_since(asked) < ASK_EVERY
+        if let Some((asked, proof)) = &*last_asked
+            && now.duration_since(*asked) < ASK_EVERY
         {
-            return proof;
+            return proof.clone();
         }
         let proof = match tokio::time::timeout(PATIENCE, self.store.probe(now)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
                 self.note_store_error(&error);
-                Err((NotReady::from(&error), error.to_string()))
+                Err(NotReady { because: Because::from(&error), said: error.to_string().into() })
             }
-            Err(_) => Err((NotReady::Silent, format!("no answer within {PATIENCE:?}"))),
+            Err(_) => {
+                Err(NotReady { because: Because::Silent, said: format!("the store gave no answer within {PATIENCE:?}").into() })
+            }
         };
-        let before = last_asked.map(|(_, proof)| proof);
-        let proof = proof.map_err(|(reason, words)| {
+        if let Err(NotReady { because, said }) = &proof {
+            let before = last_asked.as_ref().and_then(|(_, proof)| proof.as_ref().err());
             // Whoever asks again learns the same, and so need not be told the log.
-            if before != Some(Err(reason)) {
-                tracing::error!("the store could not prove that it works: {words}");
+            if before.is_none_or(|before| before.because != *because) {
+                tracing::error!("the store could not prove that it works: {said}");
             }
-            reason
-        });
-        *last_asked = Some((self.clock.steady(), proof));
+        }
+        *last_asked = Some((self.clock.steady(), proof.clone()));
         proof
     }
 }

@@ -21,7 +21,7 @@ use super::{
     audit::Author,
     deed, openapi,
     page::{details_of, told},
-    recent::LastHour,
+    recent::Lately,
 };
 use crate::{
     inbox::{
@@ -129,13 +129,14 @@ pub(super) async fn skip(State(desk): Shared, Path(id): Path<String>, request: R
 /// Every handler that is configured or is owed something.
 pub(super) async fn handlers(State(desk): Shared) -> Answer {
     let stats = desk.store.stats(desk.clock.now()).await?.handlers;
-    let last_hour = LastHour::of(&*desk.store, desk.clock.now()).await?;
+    let lately = Lately::of(&*desk.store, desk.clock.now()).await?;
     let known = desk.known.load_full();
     let idle = known.handlers.iter().filter(|handler| stats.iter().all(|stats| stats.handler != *handler.name));
     let mut items: Vec<Value> = Vec::new();
     for stats in stats.iter().cloned().chain(idle.map(|handler| HandlerStats::idle(&handler.name))) {
         let mut item = serde_json::to_value(&stats)?;
-        item["last_hour"] = serde_json::to_value(last_hour.tried_by(&stats.handler))?;
+        item["last_hour"] = serde_json::to_value(lately.tried_by(&stats.handler))?;
+        item["streak"] = serde_json::to_value(lately.streaks().of_handler(&stats.handler))?;
         item["kind"] = known.handler(&stats.handler).map(|handler| handler.kind.clone()).into();
         items.push(item);
     }

@@ -42,7 +42,7 @@ use self::{
     openapi::Operation,
     trial::Trial,
 };
-use super::refusals::Refusals;
+use super::{Receiver, refusals::Refusals};
 use crate::{
     clock::Clock,
     config::{Config, Order},
@@ -58,6 +58,7 @@ pub struct Desk {
     clock: Arc<dyn Clock>,
     work: Arc<Notify>,
     figures: Exposition,
+    receiver: Arc<Receiver>,
     refusals: Arc<Refusals>,
     apple: Option<Arc<dyn Apple>>,
     trial: Option<Arc<dyn Trial>>,
@@ -67,18 +68,20 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// A desk over this store. `work` is notified when something is to be tried again, and `live` says what changes.
+    /// A desk over this store. `work` is notified when something is to be tried again, `receiver` knows what was refused and whether
+    /// anything can be kept, and `live` says what changes.
     pub fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         work: Arc<Notify>,
         figures: Exposition,
-        refusals: Arc<Refusals>,
+        receiver: &Arc<Receiver>,
         live: Live,
         config: &Config,
     ) -> Self {
+        let (receiver, refusals) = (Arc::clone(receiver), Arc::clone(receiver.refusals()));
         let (access, known) = (Access::new(&config.admin), ArcSwap::from_pointee(Known::of(config)));
-        Self { store, clock, work, figures, refusals, apple: None, trial: None, access, live, known }
+        Self { store, clock, work, figures, receiver, refusals, apple: None, trial: None, access, live, known }
     }
 
     /// The same with somebody who can ask App Store Connect, if there is a key.

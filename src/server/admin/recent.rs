@@ -1,19 +1,20 @@
-//! What a handler's attempts of the last hour came to: how many, how many failed, how long they took.
+//! What a handler's latest attempts came to: in the last hour how many there were, how many failed, how long they took; and whether it only
+//! fails.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::inbox::{Attempt, AttemptResult, Store, StoreError};
+use crate::inbox::{
+    Attempt, AttemptResult, Store, StoreError,
+    streak::{LOOKED_AT, Streaks},
+};
 
 /// How far back is looked.
 const SPAN: SignedDuration = SignedDuration::from_hours(1);
 
-/// The most attempts that are looked at, of all handlers together.
-const MOST: usize = 2_000;
-
-/// The attempts of one handler.
+/// The attempts of one handler in the last hour.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(super) struct Recent {
     /// How many there were.
@@ -31,34 +32,41 @@ pub(super) struct Recent {
     pub(super) is_cut: bool,
 }
 
-/// The attempts of the last hour, of all handlers.
+/// The latest attempts, of all handlers.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct LastHour {
-    handlers: BTreeMap<String, Recent>,
+pub(super) struct Lately {
+    last_hour: BTreeMap<String, Recent>,
+    streaks: Streaks,
     is_cut: bool,
 }
 
-impl LastHour {
-    /// Looks at what the store has of it.
+impl Lately {
+    /// Looks at what the store has of them.
     pub(super) async fn of(store: &dyn Store, now: Timestamp) -> Result<Self, StoreError> {
         let since = now.checked_sub(SPAN).unwrap_or(Timestamp::MIN);
         // One more than is looked at tells that there are more.
-        Ok(Self::among(store.attempts(MOST + 1).await?, since))
+        Ok(Self::among(store.attempts(LOOKED_AT + 1).await?, since))
     }
 
-    /// What a handler's attempts came to.
+    /// What a handler's attempts of the last hour came to.
     pub(super) fn tried_by(&self, handler: &str) -> Recent {
-        let tried = self.handlers.get(handler).cloned().unwrap_or_default();
+        let tried = self.last_hour.get(handler).cloned().unwrap_or_default();
         Recent { is_cut: self.is_cut, ..tried }
     }
 
+    /// The handlers that only fail.
+    pub(super) fn streaks(&self) -> &Streaks {
+        &self.streaks
+    }
+
     fn among(attempts: Vec<(String, Attempt)>, since: Timestamp) -> Self {
-        let is_cut = attempts.len() > MOST;
+        let (streaks, is_cut) = (Streaks::among(&attempts), attempts.len() > LOOKED_AT);
         let mut handlers = BTreeMap::<String, Vec<Attempt>>::new();
         for (handler, attempt) in attempts.into_iter().filter(|(_, attempt)| attempt.started_at >= since) {
             handlers.entry(handler).or_default().push(attempt);
         }
-        Self { handlers: handlers.into_iter().map(|(handler, attempts)| (handler, Recent::of(&attempts))).collect(), is_cut }
+        let last_hour = handlers.into_iter().map(|(handler, attempts)| (handler, Recent::of(&attempts))).collect();
+        Self { last_hour, streaks, is_cut }
     }
 }
 
@@ -97,14 +105,14 @@ mod tests {
     #[test]
     fn what_may_have_been_left_out_is_said() {
         let since = Timestamp::from_second(100).unwrap();
-        let mut attempts = vec![("log".to_owned(), attempt(99, AttemptResult::Ok)); MOST - 2];
+        let mut attempts = vec![("log".to_owned(), attempt(99, AttemptResult::Ok)); LOOKED_AT - 2];
         attempts.extend([100, 101].map(|second| ("chat".to_owned(), attempt(second, AttemptResult::Failed))));
-        let all = LastHour::among(attempts.clone(), since);
-        let figures = |hour: &LastHour, handler| (hour.tried_by(handler).failed, hour.tried_by(handler).is_cut);
+        let all = Lately::among(attempts.clone(), since);
+        let figures = |hour: &Lately, handler| (hour.tried_by(handler).failed, hour.tried_by(handler).is_cut);
         assert_eq!([figures(&all, "chat"), figures(&all, "log")], [(2, false), (0, false)]);
         // What was tried long ago counts too: behind it there may be what was tried a moment ago.
         attempts.push(("log".to_owned(), attempt(1, AttemptResult::Ok)));
-        let cut = LastHour::among(attempts, since);
+        let cut = Lately::among(attempts, since);
         assert_eq!([figures(&cut, "chat"), figures(&cut, "log")], [(2, true), (0, true)]);
     }
 

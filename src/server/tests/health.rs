@@ -47,6 +47,33 @@ async fn the_operators_routes_are_not_on_the_public_listener() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_operators_page_says_why_nothing_can_be_kept() {
+    let bench = Bench::new();
+    let app = admin_router(Arc::clone(&bench.receiver), admin::tests::over(bench.store.clone(), bench.clock.clone()));
+    let overview = async || {
+        let request = Request::get("/").header("host", "localhost").header("authorization", "Bearer the token of an operator");
+        let answer = Answer::read(app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()).await;
+        String::from_utf8_lossy(&answer.body).into_owned()
+    };
+    let full = Mood::Fails(StoreError::Full("0 bytes are free".to_owned()));
+    let gone = Mood::Fails(StoreError::Unavailable("No such file or directory".to_owned()));
+    for (mood, said, remedy) in [
+        (full, "the store is full: 0 bytes are free", "Make room"),
+        (gone, "the store is unavailable: No such file or directory", "and its folder"),
+        (Mood::Hangs, "the store gave no answer within 2s", "Look at the disk"),
+    ] {
+        bench.store.becomes(mood);
+        bench.clock.advance(Duration::from_secs(1));
+        let page = overview().await;
+        assert!(page.contains(&format!("Notifications are refused: {said}")) && page.contains(remedy), "{page}");
+        assert!(!page.contains("All is well") && !page.contains("Nothing has come in"), "{page}");
+    }
+    bench.store.becomes(Mood::Works);
+    bench.clock.advance(Duration::from_secs(1));
+    assert!(overview().await.contains("Nothing has come in yet"));
+}
+
 #[tokio::test]
 async fn the_operators_listener_takes_no_notification_and_says_how_we_are() {
     let bench = Bench::new();

@@ -16,13 +16,14 @@ use crate::{
     inbox::{
         DispatchState, StoreError,
         query::{HandlerStats, PageRequest, ReceiptFilter, Stats},
+        streak::{Streak, Streaks},
     },
     server::admin::{
         Desk,
         ask::fields_of,
         audit::Author,
         deed,
-        recent::{LastHour, Recent},
+        recent::{Lately, Recent},
     },
 };
 
@@ -41,9 +42,10 @@ pub(super) struct Tally {
     dead_count: u64,
     oldest_open: Option<Moment>,
     pause: Option<Pause>,
+    streak: Option<OnlyFails>,
     takes_test: bool,
     #[serde(skip)]
-    rank: (Reverse<u64>, i64),
+    rank: (Reverse<u64>, Reverse<bool>, i64),
 }
 
 /// Since when a handler is given nothing, and why.
@@ -51,6 +53,15 @@ pub(super) struct Tally {
 struct Pause {
     since: Moment,
     reason: String,
+}
+
+/// That all of a handler's last attempts failed.
+#[derive(Debug, Serialize)]
+struct OnlyFails {
+    /// `all of its last 40 attempts`
+    what: String,
+    since: Moment,
+    error: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -95,17 +106,19 @@ struct Gone {
 }
 
 impl Tally {
-    /// All handlers that are configured or owed something: those with dead dispatches first, then those that are behind.
-    pub(super) fn all(desk: &Desk, stats: &Stats) -> Vec<Self> {
+    /// All handlers that are configured or owed something: those with dead dispatches first, then those that only fail, then those that
+    /// are behind.
+    pub(super) fn all(desk: &Desk, stats: &Stats, streaks: &Streaks) -> Vec<Self> {
         let known = desk.known.load_full();
         let idle = known.handlers.iter().filter(|handler| stats.handlers.iter().all(|of| of.handler != *handler.name));
-        let idle = idle.map(|handler| Self::of(desk, &HandlerStats::idle(&handler.name)));
-        let mut all: Vec<Self> = stats.handlers.iter().map(|of| Self::of(desk, of)).chain(idle).collect();
+        let of = |stats: &HandlerStats| Self::of(desk, stats, streaks.of_handler(&stats.handler));
+        let idle = idle.map(|handler| of(&HandlerStats::idle(&handler.name)));
+        let mut all: Vec<Self> = stats.handlers.iter().map(of).chain(idle).collect();
         all.sort_by(|one, other| (one.rank, &one.name).cmp(&(other.rank, &other.name)));
         all
     }
 
-    fn of(desk: &Desk, stats: &HandlerStats) -> Self {
+    fn of(desk: &Desk, stats: &HandlerStats, streak: Option<&Streak>) -> Self {
         Self {
             name: stats.handler.clone(),
             kind: desk.known.load().handler(&stats.handler).map(|handler| handler.kind.clone()),
@@ -118,19 +131,30 @@ impl Tally {
                 .paused
                 .as_ref()
                 .map(|paused| Pause { since: Moment::of(desk, paused.since), reason: clean(&paused.reason) }),
+            streak: streak.map(|streak| OnlyFails {
+                what: last_attempts(streak),
+                since: Moment::of(desk, streak.since),
+                error: streak.error.as_deref().map(clean_lines),
+            }),
             takes_test: desk.trial.as_ref().is_some_and(|trial| trial.takers().iter().any(|taker| **taker == *stats.handler)),
-            rank: (Reverse(stats.dead), stats.oldest_open.map_or(i64::MAX, Timestamp::as_second)),
+            rank: (Reverse(stats.dead), Reverse(streak.is_some()), stats.oldest_open.map_or(i64::MAX, Timestamp::as_second)),
         }
     }
 }
 
+/// The attempts that a streak is made of, in words.
+pub(super) fn last_attempts(streak: &Streak) -> String {
+    let of = if streak.is_cut { " for the newest events" } else { "" };
+    format!("all of its last {} attempts{of}", grouped(streak.failures))
+}
+
 pub(in super::super) async fn handlers(State(desk): Shared, request: Request) -> Answer {
     let stats = desk.store.stats(desk.clock.now()).await?;
-    let last_hour = LastHour::of(&*desk.store, desk.clock.now()).await?;
+    let lately = Lately::of(&*desk.store, desk.clock.now()).await?;
     let mut views = Vec::new();
-    for tally in Tally::all(&desk, &stats) {
+    for tally in Tally::all(&desk, &stats, lately.streaks()) {
         let errors = if tally.dead_count > 0 { last_words(&desk, &tally.name).await? } else { Vec::new() };
-        let tried = Some(last_hour.tried_by(&tally.name)).filter(|recent| recent.attempts > 0);
+        let tried = Some(lately.tried_by(&tally.name)).filter(|recent| recent.attempts > 0);
         views.push(Failing { last_hour: tried.as_ref().map(Tried::of), tally, errors });
     }
     render("handlers.html", json!({ "frame": Frame::of("handlers", &request), "handlers": views }))

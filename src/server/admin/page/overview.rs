@@ -8,8 +8,8 @@ use serde_json::json;
 use super::{
     Answer, Frame, Shared,
     chart::{self, Chart},
-    handlers::Tally,
-    render,
+    handlers::{Tally, last_attempts},
+    reasons, render,
     view::{Moment, Row, grouped, span},
 };
 use crate::{
@@ -17,8 +17,9 @@ use crate::{
     inbox::{
         account::Account,
         query::{NewestOfApp, PageRequest, ReceiptFilter, Stats},
+        streak::Streaks,
     },
-    server::{admin::Desk, refusals::Failing},
+    server::{admin::Desk, health::NotReady, refusals::Failing},
 };
 
 /// How long a dispatch may wait before it is something to look at.
@@ -36,7 +37,18 @@ struct Concern {
     what: String,
     /// What to do about it.
     remedy: &'static str,
-    link: &'static str,
+    link: String,
+}
+
+/// What concerns are found in.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Why nothing can be kept now.
+    not_ready: Option<NotReady>,
+    failing: Vec<Failing>,
+    stats: Stats,
+    streaks: Streaks,
+    accounts: Vec<Account>,
 }
 
 #[derive(Debug, Serialize)]
@@ -65,19 +77,26 @@ impl AppRow {
 
 pub(in super::super) async fn overview(State(desk): Shared, request: Request) -> Answer {
     let now = desk.clock.now();
-    let stats = desk.store.stats(now).await?;
-    let accounts = desk.store.accounts().await?;
+    let seen = Seen {
+        not_ready: desk.receiver.readiness().await.err(),
+        failing: desk.refusals.failing(),
+        stats: desk.store.stats(now).await?,
+        streaks: Streaks::of(&*desk.store).await?,
+        accounts: desk.store.accounts().await?,
+    };
     let hours = desk.store.hours(chart::since(now)).await?;
     let latest = desk.store.receipts(&ReceiptFilter::default(), PageRequest { before: None, limit: LATEST }).await?;
     let apps = desk.store.newest_of_apps().await?;
     let known = desk.known.load_full();
+    let concerns = concerns(&seen, &|name| known.handler(name).is_some(), now);
+    let Seen { stats, accounts, streaks, .. } = seen;
     let sum = |of: fn(&crate::inbox::query::HandlerStats) -> u64| grouped(stats.handlers.iter().map(of).sum());
     render(
         "overview.html",
         json!({
             "frame": Frame::of("overview", &request),
             "is_empty": stats.receipts == 0,
-            "concerns": concerns(&stats, &|name| known.handler(name).is_some(), &accounts, &desk.refusals.failing(), now),
+            "concerns": concerns,
             "receipts": grouped(stats.receipts),
             "recovered": grouped(stats.recovered),
             "waiting": sum(|handler| handler.waiting + handler.claimed),
@@ -88,25 +107,25 @@ pub(in super::super) async fn overview(State(desk): Shared, request: Request) ->
             "endpoints": endpoints(&desk, &stats),
             "more_apps": apps.len().saturating_sub(MOST_APPS),
             "apps": apps.into_iter().take(MOST_APPS).map(|newest| AppRow::of(&desk, newest)).collect::<Vec<_>>(),
-            "handlers": Tally::all(&desk, &stats),
+            "handlers": Tally::all(&desk, &stats, &streaks),
             "latest": latest.items.iter().map(|listed| Row::of(&desk, listed)).collect::<Vec<_>>(),
         }),
     )
 }
 
-fn concerns(
-    stats: &Stats,
-    is_configured: &dyn Fn(&str) -> bool,
-    accounts: &[Account],
-    failing: &[Failing],
-    now: Timestamp,
-) -> Vec<Concern> {
+/// What is not well, that first by which events may be getting lost.
+fn concerns(seen: &Seen, is_configured: &dyn Fn(&str) -> bool, now: Timestamp) -> Vec<Concern> {
+    let Seen { not_ready, failing, stats, streaks, accounts } = seen;
     let mut concerns = Vec::new();
-    let mut add = |is_so: bool, what: String, remedy, link| {
+    let mut add = |is_so: bool, what: String, remedy, link: &str| {
         if is_so {
-            concerns.push(Concern { what, remedy, link });
+            concerns.push(Concern { what, remedy, link: link.to_owned() });
         }
     };
+    if let Some(NotReady { because, said }) = not_ready {
+        let remedy = reasons::words(because.reason()).map_or("The log says more.", |words| words.remedy);
+        add(true, format!("Notifications are refused: {}", clean(said)), remedy, "/refused");
+    }
     for Failing { endpoint, since, count } in failing {
         let ago = span(now.duration_since(*since));
         let what = format!("Signatures fail at {endpoint}: all of the last {}, the first {ago} ago", grouped(*count));
@@ -125,6 +144,15 @@ fn concerns(
         };
         let what = format!("{} {dispatches} dead at {}", grouped(handler.dead), handler.handler);
         add(true, what, replay, "/handlers");
+    }
+    for (handler, streak) in stats.handlers.iter().filter_map(|of| Some((of, streaks.of_handler(&of.handler)?))) {
+        // What nobody is waiting for, and what is paused or gone, has its own sentence.
+        let is_at_work = handler.waiting + handler.claimed > 0 && handler.paused.is_none() && is_configured(&handler.handler);
+        let said = streak.error.as_deref().map(|error| format!(": {}", clean(error))).unwrap_or_default();
+        let what = format!("{} has failed {}{said}", handler.handler, last_attempts(streak));
+        let remedy =
+            "See its events, and mend the cause. What is owed to it is tried again, but not for ever: pause it, and it waits.";
+        add(is_at_work, what, remedy, &format!("/handlers#{}", handler.handler));
     }
     for (handler, paused) in stats.handlers.iter().filter_map(|handler| Some((handler, handler.paused.as_ref()?))) {
         let waiting = grouped(handler.waiting);
@@ -177,8 +205,16 @@ fn endpoints(desk: &Desk, stats: &Stats) -> Vec<EndpointRow> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::inbox::query::{HandlerStats, Paused};
+    use crate::{
+        inbox::{
+            Attempt, AttemptResult,
+            query::{HandlerStats, Paused},
+        },
+        server::health::Because,
+    };
 
     fn ci() -> HandlerStats {
         HandlerStats { done: 9, ..HandlerStats::idle("ci") }
@@ -187,7 +223,8 @@ mod tests {
     #[test]
     fn what_is_not_well_is_said_with_what_to_do() {
         let now: Timestamp = "2026-11-21T14:30:00Z".parse().unwrap();
-        assert_eq!(concerns(&Stats::default(), &|_| true, &[Account::default()], &[], now), []);
+        let well = Seen { accounts: vec![Account::default()], ..Seen::default() };
+        assert_eq!(concerns(&well, &|_| true, now), []);
         let handler = HandlerStats {
             waiting: 1,
             dead: 2,
@@ -199,15 +236,31 @@ mod tests {
         let failure = crate::inbox::account::Failure { at: now, error: "no".into() };
         let account = Account { endpoint: "my-app".into(), missing: 1, failure: Some(failure), ..Account::default() };
         let failing = Failing { endpoint: "my-app".into(), since: "2026-11-21T14:20:00Z".parse().unwrap(), count: 1_200 };
-        let concerns = concerns(&stats, &|_| true, &[account], &[failing], now);
+        let not_ready = NotReady { because: Because::Full, said: "the store is full: 0 bytes are free".into() };
+        let (failing, accounts) = (vec![failing], vec![account]);
+        let seen = Seen { not_ready: Some(not_ready), failing, stats, accounts, ..Seen::default() };
+        let concerns = concerns(&seen, &|_| true, now);
         let said: Vec<String> = concerns.into_iter().map(|concern| concern.what).collect();
         insta::assert_snapshot!(said.join("\n"));
+    }
+
+    /// A store where `chat` has failed four times.
+    fn seen(stats: Stats) -> Seen {
+        let attempt = |number| Attempt {
+            number,
+            started_at: Timestamp::UNIX_EPOCH,
+            took: Duration::ZERO,
+            result: AttemptResult::Failed,
+            error: Some("answered 500".to_owned()),
+        };
+        let tried = (1..=4).map(|number| ("chat".to_owned(), attempt(number))).collect::<Vec<_>>();
+        Seen { stats, streaks: Streaks::among(&tried), ..Seen::default() }
     }
 
     #[track_caller]
     fn check(handler: HandlerStats, expected: &[&str]) {
         let stats = Stats { handlers: vec![handler], ..Stats::default() };
-        let concerns = concerns(&stats, &|name| name != "ci", &[], &[], "2026-11-21T14:30:00Z".parse().unwrap());
+        let concerns = concerns(&seen(stats), &|name| name != "ci", "2026-11-21T14:30:00Z".parse().unwrap());
         assert_eq!(concerns.iter().map(|concern| &*concern.what).collect::<Vec<_>>(), expected);
     }
 
@@ -218,5 +271,17 @@ mod tests {
         check(HandlerStats { dead: 8, waiting: 1, ..ci() }, &["9 dispatches are owed to ci, which is not configured"]);
         check(ci(), &[]);
         check(HandlerStats { dead: 2, ..HandlerStats::idle("chat") }, &["2 dispatches are dead at chat"]);
+    }
+
+    #[test]
+    fn a_handler_that_only_fails_is_a_concern_before_anything_is_dead() {
+        let chat = || HandlerStats { waiting: 1, ..HandlerStats::idle("chat") };
+        let failing = "chat has failed all of its last 4 attempts: answered 500";
+        check(chat(), &[failing]);
+        check(HandlerStats { waiting: 0, claimed: 1, ..chat() }, &[failing]);
+        check(HandlerStats { dead: 1, ..chat() }, &["1 dispatch is dead at chat", failing]);
+        check(HandlerStats { waiting: 0, ..chat() }, &[]);
+        let paused = Some(Paused { since: "2026-11-21T14:20:00Z".parse().unwrap(), reason: "it fails".to_owned() });
+        check(HandlerStats { paused, ..chat() }, &["chat has been paused for 10 min: it fails (1 waiting)"]);
     }
 }

@@ -65,7 +65,19 @@ const WORDS: &[Words] = &[
         "More comes in than the disk can sync.",
         "Look at asc_webhooks_accept_duration_seconds, and for what else uses the disk.",
     ),
-    Words::new("unavailable", "The store did not answer", "Nothing could be kept at that time.", "The log says why."),
+    Words::new(
+        "unavailable",
+        "The store could not be reached",
+        "Nothing could be kept at that time.",
+        "See whether the store's file and its folder are where they were, and may be written; the log says what was tried. With a key in \
+             [asc], recovery fetches what was turned away.",
+    ),
+    Words::new(
+        "silent",
+        "The store does not answer",
+        "It was asked to prove that it works, and has said nothing.",
+        "Look at the disk: a network file system that is gone, or a device that hangs, answers nothing.",
+    ),
     Words::new(
         "broken",
         "A write failed",
@@ -172,12 +184,17 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::server::error::Refused;
+    use crate::server::{error::Refused, health::Because};
 
     #[test]
     fn every_reason_has_words_of_its_own() {
         let titles: BTreeSet<_> = Refused::REASONS.iter().map(|reason| words(reason).map(|words| words.title)).collect();
         assert_eq!(titles.len(), Refused::REASONS.len());
         assert!(!titles.contains(&None), "a reason has no words");
+    }
+
+    #[test]
+    fn whatever_keeps_us_from_being_ready_has_words() {
+        assert!(Because::ALL.iter().all(|because| words(because.reason()).is_some()));
     }
 }

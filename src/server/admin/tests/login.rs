@@ -50,3 +50,19 @@ async fn a_login_goes_on_to_where_one_was_and_nowhere_else() {
         unknown.text
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_none_is_called_so_and_costs_the_time_of_a_wrong_login() {
+    let bench = Bench::new();
+    let wrong = [("authorization", "Bearer the token of nobody"), ("content-type", "application/json")];
+    for (method, path) in
+        [(Method::POST, "/api/v1/handlers/ci/pause"), (Method::GET, "/api/v1/handlers"), (Method::GET, "/metrics")]
+    {
+        let begun = tokio::time::Instant::now();
+        let answer = bench.send(request(&method, path, &wrong).body("{}".into()).unwrap()).await;
+        let said = (answer.status, answer.text.contains("this token is not known"));
+        assert_eq!((said, begun.elapsed()), ((401, true), session::HESITATION), "{path}: {}", answer.text);
+    }
+    let bare = bench.send(request(&Method::POST, "/api/v1/handlers/ci/pause", &wrong[1..]).body("{}".into()).unwrap()).await;
+    assert_eq!((bare.status, &bare.json()["detail"]), (403, &"a change must come from the page itself, or bear a token".into()));
+}

@@ -89,6 +89,37 @@ async fn what_is_owed_to_a_handler_that_is_gone_is_shown_and_not_replayed() {
 }
 
 #[tokio::test]
+async fn a_handler_that_only_fails_is_shown_wherever_handlers_are() {
+    let bench = Bench::new();
+    bench.keep(&version("a"), &["chat"]).await;
+    let fail = async || {
+        let (due_at, error) = (bench.clock.now(), "answered 500 Internal Server Error".to_owned());
+        bench.finish("chat", Verdict::Retry { due_at, result: AttemptResult::Failed, error }).await;
+        bench.clock.advance(Duration::from_mins(1));
+    };
+    let shown = async || [bench.get("/").await, bench.get("/handlers").await, bench.get("/api/v1/handlers").await];
+    for _ in 0..2 {
+        fail().await;
+    }
+    let [overview, handlers, api] = shown().await;
+    assert!(overview.text.contains("All is well") && !handlers.text.contains("Failing"), "{}", overview.text);
+    assert_eq!(api.json()["items"][0]["streak"], serde_json::Value::Null);
+
+    fail().await;
+    let [overview, handlers, api] = shown().await;
+    let told = words(&overview.text);
+    assert!(told.contains("1 thing needs a look\nchat has failed all of its last 3 attempts: answered 500"), "{told}");
+    assert!(told.contains("chat failing 0 1 0") && overview.text.contains("href=\"/handlers#chat\""), "{told}");
+    let told = words(&handlers.text);
+    assert!(told.contains("Failing all of its last 3 attempts, the first 3 min ago :\nanswered 500"), "{told}");
+    let streak = &api.json()["items"][0]["streak"];
+    assert_eq!((&streak["failures"], &streak["error"]), (&3.into(), &"answered 500 Internal Server Error".into()));
+
+    bench.finish("chat", Verdict::Done).await;
+    assert!(bench.get("/").await.text.contains("All is well"));
+}
+
+#[tokio::test]
 async fn an_empty_view_says_what_to_do_next() {
     let bench = Bench::with(
         "[[endpoint]]\nname = 'my-app'\npath = '/my-app'\nsecrets = ['a secret for the tests of the page']\n[admin]\ntoken = 'the token of an operator'\n",
