@@ -28,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub(super) struct Readiness {
     last_commit: std::sync::Mutex<Option<Timestamp>>,
+    failed_at: std::sync::Mutex<Option<Timestamp>>,
     // Held while the store is asked, so that it is asked once for all who want to know.
     last_asked: Mutex<Option<(Timestamp, Proof)>>,
 }
@@ -39,8 +40,14 @@ impl Readiness {
     }
 
     /// A commit has failed, so earlier ones prove nothing any more.
-    pub(super) fn failed(&self) {
+    pub(super) fn failed(&self, now: Timestamp) {
         *lock(&self.last_commit) = None;
+        *lock(&self.failed_at) = Some(now);
+    }
+
+    /// Whether what was asked at this time is known better by now.
+    fn has_failed_since(&self, asked: Timestamp) -> bool {
+        lock(&self.failed_at).is_some_and(|failure| failure >= asked)
     }
 }
 
@@ -137,6 +144,7 @@ impl Receiver {
         let now = self.clock.steady();
         if let Some((asked, proof)) = &*last_asked
             && now.duration_since(*asked) < ASK_EVERY
+            && (proof.is_err() || !self.readiness.has_failed_since(*asked))
         {
             return proof.clone();
         }

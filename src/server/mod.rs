@@ -174,7 +174,7 @@ impl Receiver {
 
     fn note_store_error(&self, error: &StoreError) {
         metrics::store_failed(error);
-        self.readiness.failed();
+        self.readiness.failed(self.clock.steady());
         if error.is_fatal() {
             self.fatal.send_replace(Some(error.clone()));
         }

@@ -32,8 +32,10 @@ async fn ready_means_that_a_commit_has_just_worked() {
     ready().await.is(200, yes);
     bench.store.becomes(Mood::Fails(StoreError::Busy("queue".to_owned())));
     bench.ask(signed(notification("b"))).await;
-    bench.clock.advance(Duration::from_secs(1));
     ready().await.is(503, &no("busy"));
+    assert_eq!(probes(), 5, "what was proven a moment ago is disproven by what was just refused");
+    ready().await.is(503, &no("busy"));
+    assert_eq!(probes(), 5, "asked at most once a second");
 }
 
 #[tokio::test]

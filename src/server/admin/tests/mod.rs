@@ -107,8 +107,7 @@ pub(super) fn config(text: &str) -> config::Config {
 
 fn desk(store: Arc<dyn Store>, clock: Arc<dyn Clock>, live: Live, config: &config::Config) -> Desk {
     let intake = Arc::new(Intake::new(Arc::clone(&store), Routes::new(Vec::new()), Arc::clone(&clock), Arc::default()));
-    let (on, by) = (Arc::clone(&store), Arc::clone(&clock));
-    let receiver = Receiver::new(&config.endpoints, &config.server, intake, on, by, &Shutdown::new());
+    let receiver = Receiver::new(&config.endpoints, &config.server, intake, store.clone(), clock.clone(), &Shutdown::new());
     Desk::new(store, clock, Arc::default(), exposition::tests::exposition(), &receiver, live, config)
 }
 
