@@ -60,6 +60,7 @@ use crate::{
 /// ```
 pub fn main(registry: &Registry) -> ExitCode {
     let arguments = Arguments::parse();
+    let _last_words = telemetry::LastWords;
     match run(&arguments, registry) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),

@@ -8,7 +8,10 @@ use std::{
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
 
-use crate::plain::{self, is_harmless};
+use crate::{
+    plain::{self, is_harmless},
+    telemetry,
+};
 
 /// How many letters of a text from elsewhere a table shows.
 const LONGEST_CELL: usize = 64;
@@ -49,14 +52,12 @@ pub(super) fn json_line(value: &impl serde::Serialize) -> Result<(), Unwritten> 
 
 /// Says something to the person at the terminal.
 pub(super) fn talk(words: impl Display) {
-    // When nobody can hear it there is nobody to tell.
-    let _ = writeln!(io::stderr().lock(), "{words}");
+    telemetry::say(format_args!("{words}\n"));
 }
 
 /// Says something to the person at the terminal, and stays on the line.
 pub(super) fn ask(words: impl Display) {
-    let mut stderr = io::stderr().lock();
-    let _ = write!(stderr, "{words}").and_then(|()| stderr.flush());
+    telemetry::say(words);
 }
 
 /// A table without lines.

@@ -102,6 +102,10 @@ const LOOKUPS: Metric = Metric::counter(
     "Times App Store Connect was asked what an event is about, by result (answered, refused, unavailable)",
 );
 const LOOKUP: Metric = Metric::histogram("asc_webhooks_lookup_duration_seconds", "Time it took to learn what an event is about");
+const LOG_LINES_LOST: Metric = Metric::counter(
+    "asc_webhooks_log_lines_lost_total",
+    "Log lines that were not written, because standard error did not take them",
+);
 const BUILD: Metric = Metric::gauge("asc_webhooks_build_info", "Always 1; the label says which version runs");
 
 /// Every figure there is.
@@ -129,6 +133,7 @@ pub const ALL: &[Metric] = &[
     REVIEW_PRESENT,
     LOOKUPS,
     LOOKUP,
+    LOG_LINES_LOST,
     BUILD,
 ];
 
@@ -199,6 +204,11 @@ pub struct Reviewed<'a> {
 /// Counts a request to an endpoint, by the status of its answer.
 pub(crate) fn requests(endpoint: &str, status: &'static str) -> Counter {
     counter!(REQUESTS.name, "endpoint" => endpoint.to_owned(), "status" => status)
+}
+
+/// Counts log lines that were not written.
+pub(super) fn log_lines_lost(lines: u64) {
+    counter!(LOG_LINES_LOST.name).increment(lines);
 }
 
 /// Counts a request that was not accepted.
@@ -391,6 +401,7 @@ pub(crate) mod tests {
             reviewed(&Reviewed { app: "100", review: "beta", phase: "waiting", median: Some(7_200), rounds: 3, present });
             reviewed(&Reviewed { app: "100", review: "beta", phase: "in_review", median: None, rounds: 0, present: None });
             lookup(LookedUp::Answered, Duration::from_millis(400));
+            log_lines_lost(4);
         });
         for metric in ALL {
             let kind = format!("{:?}", metric.kind).to_lowercase();

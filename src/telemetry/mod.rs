@@ -2,15 +2,19 @@
 //!
 //! Log lines go to standard error, for people or as one JSON object each; their fields are dotted by entity (`event.id`,
 //! `handler.name`, `attempt.number`). Figures are named in [`metrics`], and [`exposition`] shows them. Neither ever holds a secret or the content of a
-//! notification: that is kept by whoever writes a line, since nothing here could tell.
+//! notification: that is kept by whoever writes a line, since nothing here could tell. And nobody ever waits until a line is written: see
+//! `lines`.
 
 pub mod exposition;
+mod lines;
 pub mod metrics;
 
 use std::{
     any::Any,
-    io::{self, IsTerminal as _},
-    panic,
+    fmt::Display,
+    io::{self, IsTerminal as _, Write as _},
+    panic, thread,
+    time::Duration,
 };
 
 use tracing_subscriber::{
@@ -20,25 +24,36 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
+use self::lines::Lines;
 use crate::config::{LogFormat, Telemetry};
 
 /// The target of log lines that say what an operator changed. They are written whatever filter is configured.
 pub const AUDIT: &str = "asc_webhooks::audit";
 
+/// The target of lines that say that others are missing. They are written whatever filter is configured, too.
+const MISSING: &str = "asc_webhooks::telemetry::missing";
+
+/// How long the end of the program waits until its last lines are written.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Standard error is one for the whole process, and so is the queue before it.
+static LINES: Lines = Lines::new();
+
 /// Starts writing log lines as configured.
 ///
 /// Panics become log lines too, without what they may quote. A program that embeds the crate may have set up its own logging: then
-/// that stays, and this says so.
+/// that stays, and this says so. Lines are written by a thread of their own, so a program that uses this has [`LastWords`] in its
+/// `main`, as that of [`cli::main`](crate::cli::main) has.
 ///
 /// # Errors
-/// When the filter cannot be read, or log lines are written already.
+/// When the filter cannot be read, log lines are written already, or there is no thread to be had.
 pub fn init(config: &Telemetry) -> Result<(), TelemetryError> {
     let filter: Targets = config
         .log
         .parse()
         .map_err(|error: ParseError| TelemetryError::Filter { filter: config.log.clone(), reason: error.to_string() })?;
-    let filter = filter.with_target(AUDIT, LevelFilter::INFO);
-    let lines = fmt::layer().with_writer(io::stderr);
+    let filter = filter.with_target(AUDIT, LevelFilter::INFO).with_target(MISSING, LevelFilter::WARN);
+    let lines = fmt::layer().with_writer(&LINES);
     let registry = tracing_subscriber::registry().with(filter);
     let started = if is_json(config.format) {
         registry.with(lines.json().flatten_event(true)).try_init()
@@ -46,11 +61,36 @@ pub fn init(config: &Telemetry) -> Result<(), TelemetryError> {
         registry.with(lines.with_ansi(io::stderr().is_terminal())).try_init()
     };
     started.map_err(|_| TelemetryError::AlreadyStarted)?;
+    let writer = || LINES.write_to(io::stderr(), tell_of_missing);
+    thread::Builder::new().name("log".to_owned()).spawn(writer).map_err(|error| TelemetryError::Thread(error.to_string()))?;
+    LINES.begin();
     panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(tracing::field::display);
         tracing::error!(panic.location = location, "panic: {}", harmless_words(panic.payload()));
     }));
     Ok(())
+}
+
+/// Says something on standard error that is no log line, after those that were written before. It waits until that is done, because what
+/// comes next may go to the same terminal by another way; but only for a second.
+pub(crate) fn say(words: impl Display) {
+    let words = words.to_string();
+    if LINES.say(words.as_bytes()) {
+        LINES.flush(LAST_WORDS);
+    } else {
+        // When nobody can hear it there is nobody to tell.
+        let _ = io::stderr().write_all(words.as_bytes());
+    }
+}
+
+/// Sees to it that the last lines are written before the program ends: when it is dropped it waits for that, but for a second at most.
+#[derive(Debug)]
+pub struct LastWords;
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        LINES.flush(LAST_WORDS);
+    }
 }
 
 /// Why log lines or figures could not be set up.
@@ -70,6 +110,13 @@ pub enum TelemetryError {
     /// Something else in the process has set this up before.
     #[error("the process has set it up already")]
     AlreadyStarted,
+    /// The system has no thread for writing log lines.
+    #[error("there is no thread for writing log lines: {0}")]
+    Thread(String),
+}
+
+fn tell_of_missing(lines: u64) {
+    tracing::warn!(target: MISSING, lines, "lines are missing here: standard error did not take them");
 }
 
 fn is_json(format: LogFormat) -> bool {

@@ -28,4 +28,5 @@ mod stop;
 mod strangers;
 mod support;
 mod sync_order;
+mod unread_log;
 mod vanished;

@@ -15,7 +15,8 @@
 //! - `accept-later`: says that it accepts the newest secrets before it does;
 //! - `believe-the-clock`: leaves put off what a clock that stood wrong has put off;
 //! - `endless-room`: gives bodies of which nothing is proven as much memory as they ask for;
-//! - `indiscreet`: logs its configuration, its environment, and every notification.
+//! - `indiscreet`: logs its configuration, its environment, and every notification;
+//! - `log-on-the-spot`: writes its log itself, and waits until somebody has read it.
 //!
 //! Each knows a handler kind `panic` that panics on every event, as a handler of somebody's own might. The fault tests run the twin to
 //! see that they would notice. It is built with the feature `sabotage` only, and never shipped.
@@ -69,6 +70,7 @@ enum Sabotage {
     BelieveTheClock,
     EndlessRoom,
     Indiscreet,
+    LogOnTheSpot,
 }
 
 /// What is said of an event that nobody has written yet.
@@ -95,6 +97,7 @@ async fn main() -> anyhow::Result<()> {
         "believe-the-clock" => Sabotage::BelieveTheClock,
         "endless-room" => Sabotage::EndlessRoom,
         "indiscreet" => Sabotage::Indiscreet,
+        "log-on-the-spot" => Sabotage::LogOnTheSpot,
         other => bail!("there is no sabotage `{other}`"),
     };
     let mut loaded = config::load(&Sources::of_process(Some(PathBuf::from(file))))?;
@@ -102,7 +105,12 @@ async fn main() -> anyhow::Result<()> {
         // There is always room for one body that is as large as allowed; no configuration may say this.
         loaded.config.server.max_body = usize::MAX;
     }
-    telemetry::init(&loaded.config.telemetry)?;
+    let _last_words = telemetry::LastWords;
+    if how == Sabotage::LogOnTheSpot {
+        tracing_subscriber::fmt().json().flatten_event(true).with_writer(std::io::stderr).init();
+    } else {
+        telemetry::init(&loaded.config.telemetry)?;
+    }
     if how == Sabotage::Indiscreet {
         tracing::info!("starting with {} and {:?}", std::fs::read_to_string(file)?, std::env::vars_os());
     }

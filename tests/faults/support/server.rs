@@ -7,7 +7,10 @@ use std::{
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -159,9 +162,10 @@ secrets = ["{SECRET}"]
         // A group of its own, so that a signal reaches the program and not only the one it runs under.
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let log = Arc::new(Mutex::new(String::new()));
-        let readers = vec![follow(child.stderr.take().unwrap(), &log), follow(child.stdout.take().unwrap(), &log)];
-        Server { child, log, readers, public: None, admin: None }
+        let (log, is_held) = (Arc::default(), Arc::default());
+        let err = follow(child.stderr.take().unwrap(), &log, &is_held);
+        let out = follow(child.stdout.take().unwrap(), &log, &is_held);
+        Server { child, log, is_held, readers: vec![err, out], public: None, admin: None }
     }
 }
 
@@ -169,6 +173,8 @@ secrets = ["{SECRET}"]
 pub(crate) struct Server {
     child: Child,
     log: Arc<Mutex<String>>,
+    /// Whether nobody reads its outputs.
+    is_held: Arc<AtomicBool>,
     readers: Vec<JoinHandle<()>>,
     public: Option<SocketAddr>,
     admin: Option<SocketAddr>,
@@ -188,6 +194,16 @@ impl Server {
     /// All it has written so far, on both of its outputs.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
+    }
+
+    /// Holds its outputs: nobody reads them, and nobody closes them either.
+    pub(crate) fn hold_outputs(&self) {
+        self.is_held.store(true, Ordering::SeqCst);
+    }
+
+    /// Reads its outputs again.
+    pub(crate) fn read_outputs(&self) {
+        self.is_held.store(false, Ordering::SeqCst);
     }
 
     /// The number of its process (or of what it runs under).
@@ -262,6 +278,7 @@ impl Server {
     fn end(&mut self) {
         self.signal(Signal::KILL);
         drop(self.child.wait());
+        self.read_outputs();
         self.readers.drain(..).for_each(|reader| reader.join().unwrap());
     }
 }
@@ -277,11 +294,14 @@ impl Drop for Server {
     }
 }
 
-/// Collects what comes out of a pipe, line by line.
-fn follow(pipe: impl std::io::Read + Send + 'static, log: &Arc<Mutex<String>>) -> JoinHandle<()> {
-    let log = log.clone();
+/// Collects what comes out of a pipe, line by line, but not while it is held.
+fn follow(pipe: impl std::io::Read + Send + 'static, log: &Arc<Mutex<String>>, is_held: &Arc<AtomicBool>) -> JoinHandle<()> {
+    let (log, is_held) = (log.clone(), is_held.clone());
     thread::spawn(move || {
         for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+            while is_held.load(Ordering::SeqCst) {
+                thread::sleep(Duration::from_millis(10));
+            }
             writeln!(log.lock().unwrap(), "{}", String::from_utf8_lossy(&line)).unwrap();
         }
     })
