@@ -16,10 +16,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
 
-use crate::secret::Secret;
-
-/// What stands in the bytes where a token stood.
-const STRUCK_OUT: &[u8] = b"***";
+use crate::secret::{STRUCK_OUT, Secret};
 
 /// One token of an endpoint.
 #[derive(Clone)]
@@ -85,7 +82,7 @@ impl Tokens {
             let mut struck = Vec::new();
             while let Some(start) = rest.windows(token.len().max(1)).position(|window| window == token) {
                 struck.extend_from_slice(&rest[..start]);
-                struck.extend_from_slice(STRUCK_OUT);
+                struck.extend_from_slice(STRUCK_OUT.as_bytes());
                 rest = &rest[start + token.len()..];
             }
             if !struck.is_empty() {

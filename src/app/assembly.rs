@@ -136,7 +136,8 @@ impl Workshop<'_> {
             Some(kind) => {
                 let section = Section::new(Arc::clone(&outline.name), outline.section.clone(), self.outgoing.clone());
                 let section = section.with_environment(self.origins.from_environment(&outline.path));
-                let built = self.registry.build(kind, section.with_voice(self.voice.clone()));
+                let section = section.with_voice(self.voice.clone()).with_secrets(self.origins.confidential());
+                let built = self.registry.build(kind, section);
                 built.map_err(|error| problems_of(self.origins, &at, &error))
             }
             // Without a kind there is nothing to build, and that has been said.

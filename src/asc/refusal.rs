@@ -11,7 +11,10 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::{plain, secret::Secret};
+use crate::{
+    plain,
+    secret::{self, Secret},
+};
 
 /// The most characters kept of any text that comes from outside.
 const LONGEST_TEXT: usize = 600;
@@ -259,19 +262,15 @@ impl fmt::Display for Joined<'_> {
 
 /// Makes a text from outside fit to be shown: without the secrets that were sent, on one line, not too long, and harmless.
 #[derive(Debug)]
-pub(super) struct Redactor(Vec<Secret>);
+pub(super) struct Redactor(secret::Redactor);
 
 impl Redactor {
     pub(super) fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
-        Self(secrets.into_iter().collect())
+        Self(secret::Redactor::new(&secrets.into_iter().collect::<Vec<_>>()))
     }
 
     fn clean(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for secret in self.0.iter().map(Secret::expose).filter(|secret| !secret.is_empty()) {
-            let quoted = Value::from(secret).to_string();
-            text = text.replace(secret, "…").replace(&quoted[1..quoted.len() - 1], "…");
-        }
+        let text = self.0.strike_out(text);
         let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
         let line = words.collect::<Vec<_>>().join(" ");
         match line.char_indices().nth(LONGEST_TEXT) {
@@ -308,8 +307,8 @@ mod tests {
             r#"{"errors": [{"code": "A", "meta": {"associatedErrors": {"/v1/apps/1": [{"code": "B"}, {"code": "C"}]}}}]}"#,
             "A; /v1/apps/1: B; also: C",
         );
-        check(r#"{"errors": [{"code": "A", "detail": "not a \"quoted\" secret!"}]}"#, "A: not …!");
-        check(r#"oh: {"secret": "a \"quoted\" secret"}"#, "the text `oh: {\"secret\": \"…\"}`");
+        check(r#"{"errors": [{"code": "A", "detail": "not a \"quoted\" secret!"}]}"#, "A: not ***!");
+        check(r#"oh: {"secret": "a \"quoted\" secret"}"#, "the text `oh: {\"secret\": \"***\"}`");
         check(&"é".repeat(601), &format!("the text `{}…`", "é".repeat(600)));
     }
 }

@@ -82,6 +82,11 @@ impl Origins {
         }
     }
 
+    /// The texts that came out of a secret's file or variable, or stand where a secret is asked for: nobody is to be shown them.
+    pub fn confidential(&self) -> &[Secret] {
+        &self.confidential
+    }
+
     /// Remembers a text that must not be shown.
     pub(super) fn keep_confidential(&mut self, secret: Secret) {
         // What is shorter protects nothing, is found in every sentence, and would be told by the letters that are missing.

@@ -1,26 +1,35 @@
 //! A handler of any type, as the worker holds it.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{fmt, pin::Pin, sync::Arc};
 
 use serde_json::Value;
 
-use super::{Context, Handler, HandlerError, message::Told};
-use crate::event::{Event, EventKind};
+use super::{Context, Handler, HandlerError, discreet::discreetly, message::Told};
+use crate::{
+    event::{Event, EventKind},
+    secret::Redactor,
+};
 
 /// A handler whose type is forgotten. Cloning it gives the same handler again.
 #[derive(Clone)]
-pub struct BoxHandler(Arc<dyn Erased>);
+pub struct BoxHandler(Arc<dyn Erased>, Arc<Redactor>);
 
 impl BoxHandler {
     /// Forgets the type of a handler.
     pub fn new(handler: impl Handler) -> Self {
-        Self(Arc::new(handler))
+        Self(Arc::new(handler), Arc::default())
+    }
+
+    /// The same, with these secrets struck out of whatever its errors say.
+    pub(super) fn without(self, secrets: Redactor) -> Self {
+        Self(self.0, Arc::new(secrets))
     }
 }
 
 impl Handler for BoxHandler {
-    fn handle(&self, event: Arc<Event>, ctx: Context) -> impl Future<Output = Result<(), HandlerError>> + Send {
-        self.0.erased_handle(event, ctx)
+    async fn handle(&self, event: Arc<Event>, ctx: Context) -> Result<(), HandlerError> {
+        // The call itself may panic, before there is a future.
+        discreetly(&self.1, async { self.0.erased_handle(event, ctx).await }).await
     }
 
     fn wants(&self, kind: &EventKind) -> bool {
@@ -32,11 +41,11 @@ impl Handler for BoxHandler {
     }
 
     fn preview(&self, told: &Told<'_>) -> Option<Result<String, HandlerError>> {
-        self.0.erased_preview(told)
+        Some(self.0.erased_preview(told)?.map_err(|error| error.without(&self.1)))
     }
 
     fn payload(&self, told: &Told<'_>) -> Option<Result<Value, HandlerError>> {
-        self.0.erased_payload(told)
+        Some(self.0.erased_payload(told)?.map_err(|error| error.without(&self.1)))
     }
 
     fn takes_test(&self) -> bool {

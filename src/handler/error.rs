@@ -6,6 +6,8 @@
 
 use std::{fmt, time::Duration};
 
+use crate::secret::Redactor;
+
 /// A handler's "no", in one of two words.
 ///
 /// There is no `Error` implementation, so that `?` can turn every other error into one of these: it is then tried again.
@@ -69,6 +71,15 @@ impl HandlerError {
         Self { kind: Kind::Retry { after: None }, ..self }
     }
 
+    /// The same without secrets.
+    #[must_use]
+    pub(crate) fn without(self, secrets: &Redactor) -> Self {
+        let said = self.unquoted();
+        let ours = secrets.strike_out(&said);
+        let source = if ours == said { self.source } else { ours.into() };
+        Self { kind: self.kind, source, whole: self.whole.map(|whole| secrets.strike_out(&whole)) }
+    }
+
     /// The error as the log may have it: without what the other side said.
     pub(crate) fn unquoted(&self) -> String {
         let mut line = self.source.to_string();
@@ -122,6 +133,7 @@ impl fmt::Display for HandlerError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
 
     #[track_caller]
     fn check(error: &HandlerError, whole: &str, for_log: &str) {
@@ -143,6 +155,16 @@ mod tests {
         let again = HandlerError::reject("answered 409").quoting("no, Anna").once_more();
         check(&again, "answered 409: no, Anna", "answered 409");
         assert!(!again.is_reject());
+    }
+
+    #[test]
+    fn secrets_are_told_to_nobody() {
+        let redactor = Redactor::new([&Secret::new("hunter2")]);
+        let error = HandlerError::reject("no `hunter2`").quoting("I do not know hunter2").without(&redactor);
+        check(&error, "no `***`: I do not know ***", "no `***`");
+        assert!(error.is_reject());
+        let error = std::io::Error::other(std::io::Error::other("root"));
+        check(&HandlerError::from(error).without(&redactor), "root", "root");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 mod answer;
 mod chat;
+mod discreet;
 mod doubt;
 mod email;
 mod erased;

@@ -102,7 +102,11 @@ impl Registry {
     /// When there is no such kind, or the section is not what the kind expects.
     pub fn build(&self, kind: &str, section: Section) -> Result<BoxHandler, BuildError> {
         match self.factories.get(kind) {
-            Some(factory) => Ok(factory(section)?),
+            Some(factory) => {
+                let secrets = section.secrets();
+                let built = factory(section)?;
+                Ok(built.without(secrets.redactor()))
+            }
             None => Err(BuildError::UnknownKind {
                 kind: kind.to_owned(),
                 known: self.kinds().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", "),

@@ -10,7 +10,11 @@
 mod id;
 mod reader;
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use serde::de::DeserializeOwned;
 use toml::Table;
@@ -18,12 +22,15 @@ use toml::Table;
 pub(crate) use self::id::Id;
 use self::reader::{Reading, Wrong};
 use super::message::Voice;
-use crate::http_client::Outgoing;
+use crate::{
+    http_client::Outgoing,
+    secret::{Redactor, Secret},
+};
 
 /// What a kind's factory is given: the keys of one `[[handler]]` block that are the kind's own.
 ///
 /// Defaults are filled in, and references to secrets (`{ file = … }`, `{ env = … }`) are resolved to strings; read those as
-/// [`Secret`](crate::secret::Secret).
+/// [`Secret`], which also keeps them out of everything that the handler's errors say.
 #[derive(Clone)]
 pub struct Section {
     name: Arc<str>,
@@ -31,12 +38,14 @@ pub struct Section {
     environment: BTreeSet<String>,
     outgoing: Outgoing,
     voice: Voice,
+    secrets: Secrets,
 }
 
 impl Section {
     /// Puts a section together.
     pub fn new(name: impl Into<Arc<str>>, table: Table, outgoing: Outgoing) -> Self {
-        Self { name: name.into(), table, environment: BTreeSet::new(), outgoing, voice: Voice::default() }
+        let (environment, voice, secrets) = Default::default();
+        Self { name: name.into(), table, environment, outgoing, voice, secrets }
     }
 
     /// The same with these keys given by the environment, such as `port` and `env.MY_NAME`.
@@ -52,6 +61,18 @@ impl Section {
     #[must_use]
     pub fn with_voice(self, voice: Voice) -> Self {
         Self { voice, ..self }
+    }
+
+    /// The same with secrets that are none of its own and that its handler must not show either.
+    #[must_use]
+    pub fn with_secrets(self, secrets: &[Secret]) -> Self {
+        self.secrets.note(secrets.to_vec());
+        self
+    }
+
+    /// The texts that were read as secrets, and those that will be.
+    pub(super) fn secrets(&self) -> Secrets {
+        self.secrets.clone()
     }
 
     /// The name of the handler.
@@ -88,8 +109,10 @@ impl Section {
         let read = loop {
             let reading = Reading::new(&broken, &self.environment);
             let result = T::deserialize(reading.root(&self.table));
-            let unknown = reading.unknown_keys().into_iter().filter(|problem| !problems.contains(problem)).collect::<Vec<_>>();
+            let (unknown, secrets) = reading.findings();
+            let unknown = unknown.into_iter().filter(|problem| !problems.contains(problem)).collect::<Vec<_>>();
             problems.extend(unknown);
+            self.secrets.note(secrets);
             match result {
                 Ok(value) => break Some(value),
                 // A stand-in that is not good enough: what comes after it cannot be seen.
@@ -120,6 +143,21 @@ impl fmt::Debug for Section {
             .field("name", &self.name)
             .field("keys", &self.table.keys().collect::<Vec<_>>())
             .finish_non_exhaustive()
+    }
+}
+
+/// What a section says that nobody may be shown: every text that its kind reads as a [`Secret`].
+#[derive(Clone, Debug, Default)]
+pub(super) struct Secrets(Arc<Mutex<Vec<Secret>>>);
+
+impl Secrets {
+    /// What strikes out those that were read so far.
+    pub(super) fn redactor(&self) -> Redactor {
+        Redactor::new(&*self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn note(&self, secrets: Vec<Secret>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(secrets);
     }
 }
 

@@ -14,7 +14,7 @@ use serde::{
 use toml::{Table, Value};
 
 use super::Problem;
-use crate::spelling::did_you_mean;
+use crate::{secret::Secret, spelling::did_you_mean};
 
 /// The keys that every handler has.
 pub(super) const COMMON: [&str; 11] =
@@ -25,19 +25,21 @@ pub(super) struct Reading<'b> {
     broken: &'b BTreeSet<String>,
     environment: &'b BTreeSet<String>,
     unknown: RefCell<Vec<Problem>>,
+    secrets: RefCell<Vec<Secret>>,
 }
 
 impl<'b> Reading<'b> {
     pub(super) fn new(broken: &'b BTreeSet<String>, environment: &'b BTreeSet<String>) -> Self {
-        Self { broken, environment, unknown: RefCell::default() }
+        Self { broken, environment, unknown: RefCell::default(), secrets: RefCell::default() }
     }
 
     pub(super) fn root<'r>(&'r self, table: &'r Table) -> Node<'r> {
         Node { reading: self, key: String::new(), content: Content::Table(table) }
     }
 
-    pub(super) fn unknown_keys(self) -> Vec<Problem> {
-        self.unknown.into_inner()
+    /// The keys that are not known, and the texts that were read as secrets.
+    pub(super) fn findings(self) -> (Vec<Problem>, Vec<Secret>) {
+        (self.unknown.into_inner(), self.secrets.into_inner())
     }
 }
 
@@ -291,7 +293,10 @@ impl<'de> Deserializer<'de> for Node<'_> {
         if let Content::StandIn = self.content { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Wrong> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Wrong> {
+        if let (Secret::NEWTYPE, Content::Value(Value::String(text))) = (name, self.content) {
+            self.reading.secrets.borrow_mut().push(Secret::new(text));
+        }
         visitor.visit_newtype_struct(self)
     }
 

@@ -56,6 +56,15 @@ fn reads() {
 }
 
 #[test]
+fn what_is_read_as_a_secret_is_known_as_one() {
+    let toml = VALID.replace(r#"{ a = "b" }"#, r#"{ a = "in-a-header", b = 'say "it"' }"#) + "secret = 'hunter2'";
+    let section = Section::sample(&toml).with_secrets(&[Secret::new("somebody-elses")]);
+    section.parse::<Keys>().unwrap();
+    let said = r#"hunter2, in-a-header, say "it", somebody-elses, large"#;
+    assert_eq!(section.secrets().redactor().strike_out(said), "***, ***, ***, ***, large");
+}
+
+#[test]
 fn all_that_is_wrong_is_said_at_once() {
     insta::assert_snapshot!(problems(
         r#"

@@ -1,6 +1,12 @@
 //! Nothing that opens anything is ever printed by a command, however much is logged.
 
-use std::{fs::File, process::Stdio, sync::Arc};
+use std::{
+    fs::{self, File},
+    net::TcpListener,
+    process::Stdio,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use asc_webhooks::{
     clock::SystemClock,
@@ -10,7 +16,10 @@ use asc_webhooks::{
     vault::Vault,
 };
 
+use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
+
 use super::{APP, SECRET, Scene, Serving};
+use crate::support::peer::Peer;
 
 #[tokio::test]
 async fn no_command_prints_a_secret_a_key_or_a_token_at_trace_level() {
@@ -103,4 +112,81 @@ async fn neither_server_nor_command_prints_a_secret_that_the_program_made_itself
     }
     let traced = printed.iter().filter(|told| told.contains("TRACE")).count();
     assert!(traced > 5, "only {traced} of them at trace level");
+}
+
+/// What handlers are configured with, and quoted with by those they call.
+const OF_HANDLERS: [&str; 4] =
+    ["canary-in-a-header-0001", "canary-in-a-query-0002", "canary-in-the-environment-0003", "canary-among-arguments-0004"];
+
+const READER: &str = "the token of a reader of this test";
+
+/// What the services and programs that handlers call say is kept and shown, but for the secrets in it.
+#[tokio::test]
+async fn what_a_handler_is_quoted_with_is_kept_and_shown_without_its_secrets() {
+    let scene = Scene::new().await;
+    let service = MockServer::start().await;
+    let refuse = |request: &Request| {
+        let credential = request.headers["authorization"].to_str().unwrap();
+        ResponseTemplate::new(403).set_body_string(format!("unknown credential {credential} at {}", request.url))
+    };
+    Mock::given(any()).respond_with(refuse).mount(&service).await;
+    let admin = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let [header, query, variable, argument] = OF_HANDLERS;
+    let handlers = format!(
+        r#"
+[[handler]]
+name = "forward"
+kind = "forward"
+url = "{}/?token={query}"
+body = "raw"
+allow_private = true
+headers = {{ authorization = "Bearer {header}" }}
+
+[[handler]]
+name = "exec"
+kind = "exec"
+command = ["/bin/sh", "-c", "set -x; : $CI_TOKEN $0; exit 1", {{ file = "argument" }}]
+env = {{ CI_TOKEN = "{variable}" }}
+retry = []
+"#,
+        service.uri()
+    );
+    let config = fs::read_to_string(scene.place.path().join("config.toml")).unwrap();
+    let config = config.replace("log = 'off'", "log = 'trace'");
+    let desk = format!("[admin]\nlisten = '{admin}'\ntoken = 'the token of an operator of this test'\nread_token = '{READER}'");
+    scene.place.write("argument", argument);
+    scene.place.write("config.toml", &(config.replace("[admin]\nlisten = false", &desk) + &handlers));
+    let log = scene.place.path().join("server.log");
+    let mut server = scene.place.command(&["serve"]);
+    let _serving = Serving(server.stdout(Stdio::null()).stderr(File::create(&log).unwrap()).spawn().unwrap());
+    scene.place.until_ready().await;
+    scene.place.run(&["send", "app_version", "--state", "REJECTED"]).await.ends_with(0);
+
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let shown = loop {
+        let shown = scene.place.run(&["events", "show", "1", "--json"]).await.ends_with(0).told();
+        if shown.matches("\"dead\"").count() == 2 {
+            break shown;
+        }
+        assert!(Instant::now() < deadline, "{shown}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(shown.contains("unknown credential *** at "), "{shown}");
+    assert!(shown.contains("+ : *** ***"), "{shown}");
+    let mut seen = vec![shown, scene.place.run(&["events", "show", "1"]).await.told(), fs::read_to_string(log).unwrap()];
+    for path in ["/events/1", "/api/v1/receipts/1"] {
+        let mut reader = Peer::connect(admin).await;
+        let head = format!("host: {admin}\r\nauthorization: Bearer {READER}\r\nconnection: close");
+        reader.say(format!("GET {path} HTTP/1.1\r\n{head}\r\n\r\n")).await;
+        let answer = reader.hear_all().await;
+        assert!(answer.contains("unknown credential ***"), "{answer}");
+        seen.push(answer);
+    }
+    for file in ["inbox.db", "inbox.db-wal"] {
+        seen.push(String::from_utf8_lossy(&fs::read(scene.place.path().join(file)).unwrap()).into_owned());
+    }
+    for told in &seen {
+        let found: Vec<&&str> = OF_HANDLERS.iter().filter(|canary| told.contains(**canary)).collect();
+        assert!(found.is_empty(), "{found:?} is shown: {told}");
+    }
 }

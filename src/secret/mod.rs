@@ -2,11 +2,20 @@
 //!
 //! Everything confidential that the program holds (signing secrets, tokens, keys) travels as a [`Secret`]. It has no `Display`
 //! and no `Serialize`, its `Debug` says nothing, and its memory is wiped when it is dropped. The one way to the text is
-//! [`Secret::expose`], so that a search for that word finds every place where a secret leaves this type.
+//! [`Secret::expose`], so that a search for that word finds every place where a secret leaves this type. What others say of a secret
+//! that they were sent goes through a [`Redactor`].
+
+mod redactor;
 
 use std::fmt;
 
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, Visitor},
+};
+
+pub use self::redactor::{Redactor, STRUCK_OUT};
 
 /// The fewest bytes a signing secret may have when the listener can be reached from other machines.
 pub const MINIMUM_LENGTH: usize = 16;
@@ -31,6 +40,9 @@ pub const DOCUMENTED: &[&str] = &[
 pub struct Secret(SecretString);
 
 impl Secret {
+    /// The name of the newtype that a secret is to a deserializer.
+    pub const NEWTYPE: &str = "asc_webhooks::secret::Secret";
+
     /// Takes a text into keeping.
     pub fn new(text: impl Into<String>) -> Self {
         Self(SecretString::from(text.into()))
@@ -62,10 +74,27 @@ impl Secret {
     }
 }
 
-/// For the sections of the configuration, where references to files and to the environment are resolved by then.
-impl<'de> serde::Deserialize<'de> for Secret {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::new)
+/// For the sections of the configuration, where references to files and to the environment are resolved by then. It asks for a newtype
+/// of the name [`Secret::NEWTYPE`], by which a deserializer can tell a secret from any other text.
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Secret;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Secret, D::Error> {
+                String::deserialize(deserializer).map(Secret::new)
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Secret, E> {
+                Ok(Secret::new(text))
+            }
+        }
+        deserializer.deserialize_newtype_struct(Self::NEWTYPE, Reader)
     }
 }
 
