@@ -14,7 +14,10 @@ pub(super) fn of_write(error: &rusqlite::Error) -> StoreError {
         Some((ErrorCode::DiskFull, _) | (_, ffi::SQLITE_IOERR_SHMSIZE)) => {
             StoreError::Full("the disk has no room for another write".into())
         }
-        Some((ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, code)) => {
+        Some((ErrorCode::DatabaseCorrupt, code)) => {
+            StoreError::Broken(format!("{error} (SQLite code {code}); `src/docs/operations.md` says how to save what is in it"))
+        }
+        Some((ErrorCode::SystemIoFailure | ErrorCode::NotADatabase, code)) => {
             StoreError::Broken(format!("{error} (SQLite code {code})"))
         }
         Some(_) => StoreError::Unavailable(error.to_string()),
