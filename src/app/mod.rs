@@ -300,7 +300,7 @@ impl App {
         let slow = || Err(StoreError::Unavailable(format!("it did not close within {CLOSING:?}")));
         let closed = tokio::time::timeout(CLOSING, self.store.close()).await.unwrap_or_else(|_| slow());
         if let Err(error) = &closed {
-            tracing::warn!(error = %error, "the store did not close in order; nothing that was acknowledged is lost");
+            tracing::warn!(error = %error, "the store did not close in order; what was acknowledged is in its file");
         }
         tracing::info!("stopped");
         closed.or_else(|error| if error.is_fatal() { Err(error) } else { Ok(()) })
