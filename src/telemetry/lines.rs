@@ -13,6 +13,7 @@ use std::{
     io::{self, Write},
     mem,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
     time::Duration,
 };
 
@@ -26,6 +27,9 @@ const ROOM: usize = 1 << 20;
 
 /// How many bytes may wait when one more line says what an operator changed: a thousand of these, beyond all others.
 const ROOM_FOR_AUDIT: usize = ROOM + (1 << 18);
+
+/// How long lines gather after some were written: to be woken for each of them would cost those who are at work more than the line does.
+const GATHERING: Duration = Duration::from_millis(10);
 
 /// How much of the queue's memory is kept for the lines to come.
 const KEPT: usize = 16 << 10;
@@ -83,6 +87,7 @@ impl Lines {
         let mut batch = Vec::new();
         loop {
             self.write_next(&mut batch, &mut sink, &tell);
+            thread::sleep(GATHERING);
         }
     }
 
@@ -101,9 +106,12 @@ impl Lines {
             metrics::log_lines_lost(1);
             return;
         }
+        let is_first = waiting.text.is_empty();
         waiting.text.extend_from_slice(line);
         drop(waiting);
-        self.was_put.notify_one();
+        if is_first {
+            self.was_put.notify_one();
+        }
     }
 
     /// Waits for lines and writes all there are. They are taken out first, so that the queue is free while they are being written.
@@ -172,7 +180,7 @@ impl Write for Line {
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::Cell, thread, time::Instant};
+    use std::{cell::Cell, time::Instant};
 
     use super::*;
 
