@@ -32,6 +32,27 @@ impl Anchor {
     }
 }
 
+/// Asks for the number of the file and nothing else. Whoever asks for its times, as [`fs::metadata`] does, has the system note a new time at
+/// the next write, and the sync after that takes a third longer.
+#[cfg(target_os = "linux")]
 fn mark(file: &Path) -> io::Result<Mark> {
+    use rustix::{
+        fs::{AtFlags, CWD, StatxFlags, makedev, statx},
+        io::Errno,
+    };
+    match statx(CWD, file, AtFlags::empty(), StatxFlags::INO) {
+        Ok(found) => Ok((makedev(found.stx_dev_major, found.stx_dev_minor), found.stx_ino)),
+        // The question is newer than some of the sandboxes that programs run in.
+        Err(Errno::NOSYS | Errno::PERM) => mark_by_metadata(file),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn mark(file: &Path) -> io::Result<Mark> {
+    mark_by_metadata(file)
+}
+
+fn mark_by_metadata(file: &Path) -> io::Result<Mark> {
     fs::metadata(file).map(|found| (found.dev(), found.ino()))
 }
