@@ -22,8 +22,9 @@ pub(super) enum End {
 }
 
 impl End {
-    /// What is to become of the dispatch after attempt `number` (from 1) has ended so at `now`. `chance` is a number from 0 to 1.
-    pub(super) fn verdict(self, schedule: &RetrySchedule, number: u32, now: Timestamp, chance: f64) -> Verdict {
+    /// What is to become of the dispatch after attempt `number` (from 1) has ended so at `now`. `chance` gives a number from 0 to 1, if
+    /// one is needed.
+    pub(super) fn verdict(self, schedule: &RetrySchedule, number: u32, now: Timestamp, chance: impl FnOnce() -> f64) -> Verdict {
         let allowed = backoff::attempts(schedule);
         match self {
             Self::Done => Verdict::Done,
@@ -32,7 +33,7 @@ impl End {
             }
             Self::Failed(failure) => {
                 let (result, error) = (AttemptResult::Failed, failure.to_string());
-                match backoff::wait(schedule, number, failure.after(), chance) {
+                match backoff::wait(schedule, number, failure.after(), chance()) {
                     Some(wait) => Verdict::Retry { due_at: later(now, wait), result, error },
                     None => Verdict::Dead { result, error },
                 }
@@ -69,7 +70,7 @@ mod tests {
     fn check(number: u32, end: impl Into<End>, expected: &str) {
         let schedule = RetrySchedule { delays: [10, 60].map(Duration::from_secs).into(), jitter: 0.5 };
         let now = Timestamp::from_second(1_000).unwrap();
-        let words = match end.into().verdict(&schedule, number, now, 1.0) {
+        let words = match end.into().verdict(&schedule, number, now, || 1.0) {
             Verdict::Done => "done".to_owned(),
             Verdict::Retry { due_at, result, error } => format!("again at {}, {result:?}: {error}", due_at.as_second() - 1_000),
             Verdict::Dead { result, error } => format!("dead, {result:?}: {error}"),

@@ -194,7 +194,7 @@ impl Worker {
         let took = started.elapsed();
         self.hold(lane, &end);
         let for_log = if let End::Failed(failure) = &end { failure.for_log() } else { None };
-        let verdict = end.verdict(&lane.retry, claimed.attempt, self.clock.steady(), chance());
+        let verdict = end.verdict(&lane.retry, claimed.attempt, self.clock.steady(), chance);
         match &verdict {
             Verdict::Done => metrics::attempt(&lane.name, AttemptResult::Ok, took),
             Verdict::Retry { result, .. } | Verdict::Dead { result, .. } => metrics::attempt(&lane.name, *result, took),
