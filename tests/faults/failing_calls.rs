@@ -8,6 +8,7 @@ use crate::support::{
     load::{Ledger, Load},
     report,
     server::Setup,
+    sink::Sink,
     times,
     trace::injecting,
 };
@@ -38,6 +39,26 @@ fn control_an_acknowledgement_before_the_commit_is_caught() {
     panic!("the server acknowledges before it commits, and this harness does not see it");
 }
 
+/// Whoever had no answer sends again, and Apple may send once more what it had an answer to.
+#[test]
+fn what_is_sent_again_after_a_failure_is_kept_once_and_handled_once() {
+    let mut total = 0;
+    for place in (0..times(3, 30)).map(|n| 12 + 37 * n) {
+        let (sent, acknowledged, receipts, handled) = send_again_after_a_failure(Setup::new(), place);
+        assert_eq!((receipts, handled), (sent, vec![1; sent]), "of {sent} events, when sync {place} failed");
+        assert!(acknowledged < sent, "all was acknowledged, so nothing tells what becomes of the rest");
+        total += sent;
+    }
+    report(&format!("{total} events sent again after a failure: each kept once and handled once"));
+}
+
+#[test]
+fn control_identities_that_are_forgotten_are_caught() {
+    let (sent, _, receipts, handled) = send_again_after_a_failure(Setup::new().sabotaged("select-then-insert"), 40);
+    assert!(receipts > sent, "the server forgets what it has seen, and this harness does not see it");
+    report(&format!("caught: {receipts} receipts of {sent} events, handled {} times", handled.iter().sum::<usize>()));
+}
+
 #[test]
 fn a_write_that_finds_no_room_is_waited_out() {
     for place in (0..times(2, 20)).map(|n| 150 + 60 * n) {
@@ -61,6 +82,33 @@ fn a_write_that_finds_no_room_is_waited_out() {
 fn with_store(setup: Setup) -> Setup {
     setup.start().kill();
     setup
+}
+
+/// Has one sync of a server under load fail, starts it again on a disk that is well, and sends all once more, twice. Says how many events
+/// there were, how many of them were acknowledged the first time, how many receipts there are, and how often each was handled.
+fn send_again_after_a_failure(setup: Setup, place: usize) -> (usize, usize, usize, Vec<usize>) {
+    let sink = Sink::open();
+    // Nothing is handled before all is sent: what is cut off while it is handled is handled again, and that is another promise.
+    sink.answer(503);
+    let setup =
+        with_store(setup.with(&sink.handler("sink"))).under(injecting("fsync,fdatasync", &format!("error=EIO:when={place}")));
+    let mut server = setup.start();
+    let ledger = Ledger::new();
+    let load = Load::start(server.public(), 16, Duration::from_millis(1), &ledger);
+    let ended = server.ended_within(Duration::from_secs(10));
+    server.kill();
+    load.stop();
+    assert!(ended.is_some(), "sync {place} failed, and the process goes on");
+    let (acknowledged, nothing) = (ledger.len(), [""; 0]);
+
+    let setup = setup.under(nothing);
+    let server = setup.start();
+    let sent = ledger.send_again(server.public());
+    assert_eq!(ledger.send_again(server.public()), sent);
+    sink.answer(200);
+    eventually("every dispatch is done", Duration::from_mins(1), || Kept::read(setup.store()).open == 0);
+    server.kill();
+    (sent, acknowledged, Kept::read(setup.store()).receipts, sink.counts().into_values().collect())
 }
 
 /// Has one sync of a server under load fail; says how it ended, how many acknowledged events are gone, and how many there were.

@@ -7,7 +7,7 @@
 //! - `adrift`: does not look whether the files that it writes to are still there;
 //! - `synchronous-normal`: commits without waiting for the disk;
 //! - `share-one-worker`: takes on nothing new until all that was taken on is finished, whichever handler it is owed to;
-//! - `select-then-insert`: asks whether an event is known, and then writes it, in two steps;
+//! - `select-then-insert`: asks whether an event is known, and then writes it, in two steps, and knows no event of an earlier process;
 //! - `trust-the-id`: takes every event for known whose id was seen before;
 //! - `write-behind`: says that an event is kept, writes it a moment later, and does not when it is asked to stop before;
 //! - `mark-first`: moves the mark of recovery before what was recovered is written, which happens a moment later;
@@ -176,7 +176,8 @@ impl Twin {
         }
         tokio::task::yield_now().await;
         let number = self.under_way.fetch_add(1, Ordering::SeqCst);
-        arrival.identity = Identity::of_bytes("nobody else's", &number.to_be_bytes());
+        let unlike_any = format!("{number} of process {}", std::process::id());
+        arrival.identity = Identity::of_bytes("nobody else's", unlike_any.as_bytes());
         let accepted = self.kept.accept(arrival).await;
         self.seen.lock().await.insert(sameness);
         accepted

@@ -41,6 +41,17 @@ impl Ledger {
         Ok(status == 200)
     }
 
+    /// Sends every event once more that was ever sent, whatever came of it, and says how many they are. All of them must be taken.
+    #[track_caller]
+    pub(crate) fn send_again(&self, address: SocketAddr) -> usize {
+        let made = self.made.load(Ordering::Relaxed);
+        let mut connection = Connection::open(address).unwrap();
+        for number in 0..made {
+            assert_eq!(connection.send(&event(&event_id(number))).unwrap().status(), 200, "event {number}, sent again");
+        }
+        made.try_into().unwrap()
+    }
+
     /// How many events were answered 200.
     pub(crate) fn len(&self) -> usize {
         self.acknowledged.lock().unwrap().len()
