@@ -56,6 +56,40 @@ fn control_an_acknowledgement_before_the_commit_is_caught() {
     panic!("the server acknowledges before it commits, and this harness does not see it");
 }
 
+/// Handled again means: under the same key, so that the other side can tell. However often the server dies in between.
+#[test]
+fn what_is_handled_again_has_the_key_that_it_had() {
+    let (again, changed) = keys_over_crashes(Setup::new());
+    assert!(again > 0, "nothing was handled again, so nothing tells what becomes of the key");
+    assert_eq!(changed, 0, "of {again} events that were handled again");
+    report(&format!("{again} events came again, over {} kills, and each under the key that it had", times(4, 40)));
+}
+
+#[test]
+fn control_keys_that_change_are_caught() {
+    let (again, changed) = keys_over_crashes(Setup::new().sabotaged("change-the-key"));
+    assert!(changed > 0, "every attempt has another key, and this harness does not see it");
+    report(&format!("caught: {changed} of {again} events that came again had another key"));
+}
+
+/// Kills a server again and again while all that it sends out is turned down; then it may go through. Says how many events came more than
+/// once, and how many of them under more than one key.
+fn keys_over_crashes(setup: Setup) -> (usize, usize) {
+    let sink = Sink::open();
+    sink.answer(503);
+    let setup = setup.with(&sink.handler("sink"));
+    let ledger = Ledger::new();
+    for _ in 0..times(4, 40) {
+        crash_under_load(&setup, &ledger);
+    }
+    sink.answer(200);
+    let server = setup.start();
+    eventually("every dispatch is done", Duration::from_mins(2), || Kept::read(setup.store()).open == 0);
+    server.kill();
+    let again: Vec<_> = sink.keys().into_values().filter(|keys| keys.len() > 1).collect();
+    (again.len(), again.iter().filter(|keys| keys.iter().collect::<HashSet<_>>().len() > 1).count())
+}
+
 /// Starts a server, lets clients press on it, and kills it at some instant.
 fn crash_under_load(setup: &Setup, ledger: &Arc<Ledger>) {
     let server = setup.start();

@@ -14,6 +14,7 @@
 //! - `linger-at-the-end`: takes ten seconds to close its store;
 //! - `accept-later`: says that it accepts the newest secrets before it does;
 //! - `believe-the-clock`: leaves put off what a clock that stood wrong has put off;
+//! - `change-the-key`: has every attempt made under another idempotency key;
 //! - `endless-room`: gives bodies of which nothing is proven as much memory as they ask for;
 //! - `indiscreet`: logs its configuration, its environment, and every notification;
 //! - `log-on-the-spot`: writes its log itself, and waits until somebody has read it.
@@ -68,6 +69,7 @@ enum Sabotage {
     LingerAtTheEnd,
     AcceptLater,
     BelieveTheClock,
+    ChangeTheKey,
     EndlessRoom,
     Indiscreet,
     LogOnTheSpot,
@@ -95,6 +97,7 @@ async fn main() -> anyhow::Result<()> {
         "linger-at-the-end" => Sabotage::LingerAtTheEnd,
         "accept-later" => Sabotage::AcceptLater,
         "believe-the-clock" => Sabotage::BelieveTheClock,
+        "change-the-key" => Sabotage::ChangeTheKey,
         "endless-room" => Sabotage::EndlessRoom,
         "indiscreet" => Sabotage::Indiscreet,
         "log-on-the-spot" => Sabotage::LogOnTheSpot,
@@ -175,12 +178,16 @@ impl Twin {
             return Ok(Accepted::Known);
         }
         tokio::task::yield_now().await;
-        let number = self.under_way.fetch_add(1, Ordering::SeqCst);
-        let unlike_any = format!("{number} of process {}", std::process::id());
-        arrival.identity = Identity::of_bytes("nobody else's", unlike_any.as_bytes());
+        arrival.identity = self.unlike_any();
         let accepted = self.kept.accept(arrival).await;
         self.seen.lock().await.insert(sameness);
         accepted
+    }
+
+    /// An identity that nothing else has, in this process or in another.
+    fn unlike_any(&self) -> Identity {
+        let number = self.under_way.fetch_add(1, Ordering::SeqCst);
+        Identity::of_bytes("nobody else's", format!("{number} of process {}", std::process::id()).as_bytes())
     }
 }
 
@@ -223,6 +230,13 @@ impl Wrapper for Twin {
     }
 
     async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
+        if self.how == Sabotage::ChangeTheKey {
+            let mut claimed = self.kept.claim(claim).await?;
+            for claimed in &mut claimed {
+                claimed.receipt.identity = self.unlike_any().to_hex();
+            }
+            return Ok(claimed);
+        }
         if self.how != Sabotage::ShareOneWorker {
             return self.kept.claim(claim).await;
         }

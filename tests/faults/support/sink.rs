@@ -19,13 +19,15 @@ pub(crate) struct Sink {
     address: SocketAddr,
     status: Arc<AtomicU16>,
     seen: Arc<Mutex<HashMap<String, usize>>>,
+    keys: Arc<Mutex<HashMap<String, Vec<String>>>>,
 }
 
 impl Sink {
     /// Opens one that answers 200.
     pub(crate) fn open() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let sink = Self { address: listener.local_addr().unwrap(), status: Arc::new(AtomicU16::new(200)), seen: Arc::default() };
+        let (address, status) = (listener.local_addr().unwrap(), Arc::new(AtomicU16::new(200)));
+        let sink = Self { address, status, seen: Arc::default(), keys: Arc::default() };
         let other = sink.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -75,13 +77,20 @@ retry = ["100ms", "200ms", "500ms", "1s", "1s", "1s", "1s", "1s", "1s", "1s", "1
         self.seen.lock().unwrap().clone()
     }
 
+    /// Under which idempotency key each event came, taken or not, each time it did.
+    pub(crate) fn keys(&self) -> HashMap<String, Vec<String>> {
+        self.keys.lock().unwrap().clone()
+    }
+
     fn serve(&self, stream: &TcpStream) {
         let mut reader = BufReader::new(stream);
         while let Ok(Some(request)) = Message::read(&mut reader) {
+            let event: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+            let id = event["data"]["id"].as_str().unwrap().to_owned();
+            let key = request.header("idempotency-key").unwrap().to_owned();
+            self.keys.lock().unwrap().entry(id.clone()).or_default().push(key);
             let status = self.status.load(Ordering::Relaxed);
             if status == 200 {
-                let event: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
-                let id = event["data"]["id"].as_str().unwrap().to_owned();
                 *self.seen.lock().unwrap().entry(id).or_default() += 1;
             }
             let answer = format!("HTTP/1.1 {status} Because\r\ncontent-length: 0\r\n\r\n");
