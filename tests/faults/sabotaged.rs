@@ -11,7 +11,7 @@
 //! - `trust-the-id`: takes every event for known whose id was seen before;
 //! - `write-behind`: says that an event is kept, writes it a moment later, and does not when it is asked to stop before;
 //! - `mark-first`: moves the mark of recovery before what was recovered is written, which happens a moment later;
-//! - `linger-at-the-end`: takes ten seconds to close its store;
+//! - `linger-at-the-end`: takes ten seconds to close its store, and lets nobody give up on it;
 //! - `accept-later`: says that it accepts the newest secrets before it does;
 //! - `believe-the-clock`: leaves put off what a clock that stood wrong has put off;
 //! - `change-the-key`: has every attempt made under another idempotency key;
@@ -269,7 +269,8 @@ impl Wrapper for Twin {
 
     async fn close(&self) -> Result<(), StoreError> {
         if self.how == Sabotage::LingerAtTheEnd {
-            tokio::time::sleep(Duration::from_secs(10)).await;
+            // It holds the thread too, and so whoever would say that it takes too long.
+            std::thread::sleep(Duration::from_secs(10));
         }
         self.kept.close().await
     }
