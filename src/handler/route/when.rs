@@ -25,6 +25,7 @@ use minijinja::{
 use crate::{
     event::{Details, Event, EventKind, sample},
     handler::{Doubt, names},
+    spelling,
 };
 
 /// How many steps an expression may take. A comparison takes four.
@@ -59,6 +60,14 @@ pub struct When {
 pub struct WhenError {
     expression: Arc<str>,
     problem: String,
+    hint: Option<String>,
+}
+
+impl WhenError {
+    /// What to do about it, if that is known.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
 }
 
 impl When {
@@ -67,13 +76,17 @@ impl When {
     /// # Errors
     /// When it is none, or names something that no event has, or a filter, test or function that there is not.
     pub fn compile(source: &str) -> Result<Self, WhenError> {
-        let wrong = |problem: String| WhenError { expression: source.into(), problem };
+        let wrong = |problem: String| WhenError { expression: source.into(), problem, hint: None };
         if source.len() > LONGEST {
             let beginning: String = source.chars().take(60).collect();
             let problem = format!("found {} bytes, expected at most {LONGEST}", source.len());
-            return Err(WhenError { expression: format!("{beginning}…").into(), problem });
+            return Err(WhenError { expression: format!("{beginning}…").into(), problem, hint: None });
         }
-        let expression = LANGUAGE.compile_expression_owned(source.to_owned()).map_err(|error| wrong(said(&error)))?;
+        let expression = LANGUAGE.compile_expression_owned(source.to_owned()).map_err(|error| {
+            let found = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+            let problem = format!("found what is no expression ({found}), expected one such as `event.state == \"REJECTED\"`");
+            WhenError { hint: meant(source), ..wrong(problem) }
+        })?;
         if let Some(refusal) = names::refusal(expression.undeclared_variables(true), &NAMES) {
             return Err(wrong(refusal));
         }
@@ -138,9 +151,11 @@ impl When {
 
     fn eval(&self, scope: &Arc<Scope>) -> Result<bool, WhenError> {
         let answer = self.expression.eval(Value::from_dyn_object(Arc::clone(scope)));
-        answer
-            .map(|value| value.is_true())
-            .map_err(|error| WhenError { expression: Arc::clone(&self.source), problem: said(&error) })
+        answer.map(|value| value.is_true()).map_err(|error| WhenError {
+            expression: Arc::clone(&self.source),
+            problem: said(&error),
+            hint: None,
+        })
     }
 }
 
@@ -192,6 +207,30 @@ impl Object for Scope {
 
 fn is_for_want_of_a_name(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction | ErrorKind::UnknownMethod)
+}
+
+/// Asks whether an expression was meant that is spelt as other languages spell it: with `=`, `&&`, `||` or `!`.
+fn meant(source: &str) -> Option<String> {
+    let (mut mended, mut quote, mut rest) = (String::new(), None, source);
+    while let Some(letter) = rest.chars().next() {
+        let (taken, put) = match (quote, letter) {
+            (None, _) if rest.starts_with("&&") => ("&&", "and"),
+            (None, _) if rest.starts_with("||") => ("||", "or"),
+            (None, '=') if rest.starts_with("===") => ("===", "=="),
+            (None, '=' | '!' | '<' | '>') if rest[1..].starts_with('=') => (&rest[..2], &rest[..2]),
+            (None, '=') => ("=", "=="),
+            (None, '!') => ("!", "not "),
+            _ => (&rest[..letter.len_utf8()], &rest[..letter.len_utf8()]),
+        };
+        match quote {
+            None if matches!(letter, '"' | '\'') => quote = Some(letter),
+            Some(open) if open == letter => quote = None,
+            _ => {}
+        }
+        mended.push_str(put);
+        rest = &rest[taken.len()..];
+    }
+    (mended != source && When::compile(&mended).is_ok()).then(|| spelling::question(&mended))
 }
 
 fn said(error: &minijinja::Error) -> String {
@@ -309,6 +348,22 @@ mod tests {
         ];
         let said: Vec<_> = said.into_iter().map(|expression| When::compile(expression).unwrap_err().to_string()).collect();
         insta::assert_snapshot!(said.join("\n"));
+    }
+
+    #[track_caller]
+    fn check_meant(expression: &str, expected: Option<&str>) {
+        let expected = expected.map(|meant| format!("did you mean `{meant}`?"));
+        assert_eq!(When::compile(expression).unwrap_err().hint(), expected.as_deref(), "{expression}");
+    }
+
+    #[test]
+    fn what_other_languages_write_is_asked_about() {
+        check_meant("event.state = 1", Some("event.state == 1"));
+        check_meant("event.state === 'A=B' && !event.app_id", Some("event.state == 'A=B' and not event.app_id"));
+        check_meant("endpoint = \"a || b\" || event.id != '1'", Some("endpoint == \"a || b\" or event.id != '1'"));
+        check_meant("event.sate = 1", None);
+        check_meant("event.state ==", None);
+        check_meant("endpoint = 'ü", None);
     }
 
     #[test]
