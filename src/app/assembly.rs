@@ -2,7 +2,7 @@
 //!
 //! Building a handler is how its part of the configuration is judged, so it is done once to say all that is wrong, and again to run it.
 
-use std::{fs, sync::Arc};
+use std::{collections::BTreeSet, fs, sync::Arc};
 
 use super::advice;
 use crate::{
@@ -23,8 +23,13 @@ use crate::{
 /// # Errors
 /// Everything that is wrong with it, its handlers' own keys included, at once.
 pub fn load(sources: &Sources, registry: &Registry) -> Result<Loaded, Problems> {
-    let draft = config::draft(sources)?;
+    let mut draft = config::draft(sources)?;
+    let kinds = registry.kinds().chain([act::KIND]).map(|kind| format!("`{kind}`")).collect::<BTreeSet<_>>();
+    draft.suggest_kinds(&kinds.into_iter().collect::<Vec<_>>().join(", "));
     let (origins, mut found) = (&draft.origins, Vec::new());
+    if let Some(Err(error)) = draft.private_key.as_ref().map(asc::Credentials::judge) {
+        found.push(origins.problem_text("asc.private_key", error.to_string(), None));
+    }
     let outgoing =
         draft.outgoing.as_ref().and_then(|settings| outgoing(settings, origins).map_err(|wrong| found.extend(wrong.problems)).ok());
     // Whatever is wrong with outgoing requests, the rest can be judged without.
@@ -32,7 +37,7 @@ pub fn load(sources: &Sources, registry: &Registry) -> Result<Loaded, Problems> 
         let clock = Arc::new(SystemClock::new());
         let asked = draft.asc.as_ref().map(|asc| ask_with(asc, &outgoing, origins, clock.clone())).transpose();
         let asc = asked.unwrap_or_else(|wrong| {
-            found.push(wrong);
+            found.extend((!found.contains(&wrong)).then_some(wrong));
             None
         });
         let registry = act::register(registry.clone(), asc.map(Arc::new), clock);
@@ -152,7 +157,7 @@ impl Workshop<'_> {
     fn condition(&self, outline: &Outline) -> Result<Option<When>, Problem> {
         let Some(source) = &outline.when else { return Ok(None) };
         let wrong = |words: String, hint| self.origins.problem_text(&format!("{}.when", outline.path), words, hint);
-        let when = When::compile(source).map_err(|error| wrong(error.to_string(), None))?;
+        let when = When::compile(source).map_err(|error| wrong(error.to_string(), error.hint().map(str::to_owned)))?;
         if when.names_details() && outline.enrich == Some(Enrich::Off) {
             let hint = "leave out `enrich`, or `details`".to_owned();
             return Err(wrong(

@@ -11,12 +11,15 @@ use super::{
     error::{Origin, Problem, Problems},
     layers::Origins,
 };
+use crate::secret::Secret;
 
 /// A configuration that was read, with the problems that were found so far.
 #[derive(Debug)]
 pub struct Draft {
-    /// The key for App Store Connect, if there is one that can be read.
+    /// How App Store Connect is asked, if that section is right.
     pub asc: Option<Asc>,
+    /// The private key in that section, if it can be read, whatever else is wrong there.
+    pub private_key: Option<Secret>,
     /// Requests that handlers make, if that section is right.
     pub outgoing: Option<Outgoing>,
     /// Every `[[handler]]`, as far as its kind and the routes are to judge it.
@@ -44,6 +47,16 @@ pub struct Loaded {
 }
 
 impl Draft {
+    /// Says which kinds there are, wherever a handler names none and nobody has said what to do about it.
+    pub fn suggest_kinds(&mut self, kinds: &str) {
+        for outline in self.outlines.iter().filter(|outline| outline.kind.is_none()) {
+            let key = format!("{}.kind", outline.path);
+            for problem in self.problems.iter_mut().filter(|problem| problem.key == key && problem.hint.is_none()) {
+                problem.hint = Some(format!("write one of {kinds}"));
+            }
+        }
+    }
+
     /// Ends reading. `found` are the problems that others have found.
     ///
     /// # Errors

@@ -146,7 +146,7 @@ impl Handler {
     pub(super) fn settle(mut section: Section<'_, '_>, names: &mut Taken<Name>, known: &[String]) -> (Outline, Option<Self>) {
         let path = section.own_path().to_owned();
         let name = section.unique("name", names).map(|Name(name)| name);
-        let kind = section.required("kind").map(|Name(kind)| kind.to_string());
+        let kind = section.required("kind").map(|Kind(kind)| kind);
         let events = events(&mut section);
         let endpoints = endpoints(&mut section, known);
         let when = section.optional::<String>("when").filter(|when| !when.trim().is_empty());
@@ -199,8 +199,11 @@ fn endpoints(section: &mut Section<'_, '_>, known: &[String]) -> Vec<Arc<str>> {
     let named = section.list_with_paths("endpoints");
     for (path, Name(name)) in named.iter().filter(|(_, Name(name))| known.iter().all(|endpoint| **endpoint != **name)) {
         let all: Vec<String> = known.iter().map(|endpoint| format!("`{endpoint}`")).collect();
-        let expected = format!("the name of an endpoint: {}", all.join(", "));
-        let hint = did_you_mean(name, known.iter().map(String::as_str));
+        let all = if all.is_empty() { "none has one".to_owned() } else { all.join(", ") };
+        let expected = format!("the name of an endpoint: {all}");
+        let hint = did_you_mean(name, known.iter().map(String::as_str)).unwrap_or_else(|| {
+            format!("leave `endpoints` out if all of them are meant, or write an `[[endpoint]]` with `name = \"{name}\"`")
+        });
         section.reading().wrong(path, format!("`{name}`"), expected, hint);
     }
     named.into_iter().map(|(_, Name(name))| name).collect()
@@ -216,6 +219,17 @@ fn own_keys(section: &mut Section<'_, '_>) -> Table {
         own.insert(key, value);
     }
     own
+}
+
+/// The kind of a handler. Which there are is for the registry to say.
+struct Kind(String);
+
+impl Setting for Kind {
+    const EXPECTED: &'static str = "a kind of handler";
+
+    fn read(value: &Value) -> Result<Self, Hint> {
+        Name::read(value).map(|Name(kind)| Self(kind.to_string()))
+    }
 }
 
 impl Setting for KindPattern {

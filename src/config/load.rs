@@ -126,7 +126,7 @@ pub(super) fn settle(table: &Table, mut reading: Reading<'_>, file: Option<PathB
     let server = root.section("server").and_then(Server::settle);
     let endpoints = root.tables("endpoint");
     let store = root.section("store").and_then(Store::settle);
-    let asc = root.section("asc").and_then(Asc::settle);
+    let (private_key, asc) = root.section("asc").map(Asc::settle).unwrap_or_default();
     let recovery = root.section("recovery").and_then(Recovery::settle);
     let registration = root.section("registration").and_then(Registration::settle);
     let admin = root.section("admin").and_then(|section| Admin::settle(section, public));
@@ -159,7 +159,7 @@ pub(super) fn settle(table: &Table, mut reading: Reading<'_>, file: Option<PathB
         let (registration, telemetry, outgoing, messages) = (registration?, telemetry?, outgoing?, messages?);
         Some(Config { server, endpoints, store, asc, recovery, registration, admin, telemetry, outgoing, messages, handlers })
     })();
-    (Draft { config, asc: ask_with, outgoing: send_with, outlines, origins, file, problems, warnings }, asked)
+    (Draft { config, asc: ask_with, private_key, outgoing: send_with, outlines, origins, file, problems, warnings }, asked)
 }
 
 /// Fills in the defaults: the single `[[endpoint]]` of the built-in file is the pattern of every endpoint, its `[[handler]]` without a

@@ -300,6 +300,7 @@ impl<'r, 'a> Section<'r, 'a> {
 /// What a value is, as a phrase.
 pub(super) fn found(value: &Value) -> String {
     match value {
+        Value::String(text) if text.is_empty() => "an empty text".to_owned(),
         Value::String(text) if holds_password(text) => "a URL with a user or a password in it".to_owned(),
         Value::String(text) if text.chars().count() > 60 => {
             let start: String = text.chars().take(60).collect();

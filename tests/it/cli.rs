@@ -235,6 +235,60 @@ fn everything_that_is_wrong_is_said_at_once() {
     assert!(serving.contains("handler[1].when") && serving.ends_with("9 problems in the configuration\n"), "{serving}");
 }
 
+#[track_caller]
+fn check_key(asc: &str, expected: &[&str]) {
+    let place = Place::new();
+    let endpoint = "[[endpoint]]\nname = 'my-app'\npath = '/a'\nsecrets = ['a-secret-that-is-long-enough']";
+    fs::write(place.folder.path().join("config.toml"), format!("{endpoint}\n[asc]\n{asc}")).unwrap();
+    let found: Value = serde_json::from_slice(&place.check(&["check", "--json"], 1).stdout).unwrap();
+    let problems = found["problems"].as_array().unwrap();
+    let told: Vec<String> = problems
+        .iter()
+        .map(|problem| format!("{} {}", problem["origin"]["file"]["line"], problem["key"].as_str().unwrap()))
+        .collect();
+    assert_eq!(told, expected, "{problems:#?}");
+}
+
+#[test]
+fn everything_that_is_wrong_with_the_key_for_app_store_connect_is_said_at_once() {
+    let all = "key_id = ''\nissuer_id = ' '\nprivate_key = 'no key'\nbase_url = 'http://example.com'\npatience = 10";
+    check_key(all, &["6 asc.key_id", "7 asc.issuer_id", "8 asc.private_key", "9 asc.base_url", "10 asc.patience"]);
+    check_key("private_key = 'no key'", &["5 asc.key_id", "6 asc.private_key"]);
+    check_key("key_id = 'KEY1234567'\nissuer_id = 3\nprivate_key = 'no key'", &["7 asc.issuer_id", "8 asc.private_key"]);
+    check_key("key_id = 'KEY1234567'\nprivate_key = 'no key'", &["7 asc.private_key"]);
+}
+
+/// What is said of one mistake, and what to do about it.
+#[track_caller]
+fn check_hint(mistake: &str, found: &str, hint: &str) {
+    let place = Place::new();
+    let endpoint = "[[endpoint]]\nname = 'my-app'\npath = '/a'\nsecrets = ['a-secret-that-is-long-enough']";
+    fs::write(place.folder.path().join("config.toml"), format!("{endpoint}\n{mistake}")).unwrap();
+    let told: Value = serde_json::from_slice(&place.check(&["check", "--json"], 1).stdout).unwrap();
+    let problem = &told["problems"][0];
+    let (message, advice) = (problem["message"].as_str().unwrap(), problem["hint"].as_str().unwrap_or_default());
+    assert!(message.contains(found) && advice.contains(hint), "{told:#}");
+}
+
+#[test]
+fn what_to_do_about_a_mistake_is_said() {
+    let address = "such as `https://hooks.example.com`";
+    check_hint(
+        "[server]\npublic_url = ''",
+        &format!("found an empty text, expected a web address, {address}"),
+        "leave the key out",
+    );
+    check_hint("[server]\npublic_url = 'example.com:8443'", address, "write `https://example.com:8443`");
+    let handler = "[[handler]]\nname = 'a'\n";
+    check_hint(handler, "found nothing, expected a kind of handler", "write one of `app-store-connect`, `discord`, ");
+    check_hint(&format!("{handler}kind = 'lgo'"), "found the unknown kind `lgo`", "did you mean `log`?");
+    let log = format!("{handler}kind = 'log'\n");
+    let endpoint = "found `y`, expected the name of an endpoint: `my-app`";
+    check_hint(&format!("{log}endpoints = ['y']"), endpoint, "leave `endpoints` out if all of them are meant");
+    check_hint(&format!("{log}endpoints = ['my-ap']"), "found `my-ap`", "did you mean `my-app`?");
+    check_hint(&format!("{log}when = 'event.state = 1'"), "found what is no expression", "did you mean `event.state == 1`?");
+}
+
 /// Legal, and hardly meant: by key, what of it is said.
 const HARDLY_MEANT: [(&str, &str); 5] = [
     ("endpoint[0].secrets", "everything that comes is refused"),

@@ -65,6 +65,14 @@ impl Credentials {
         Self::new(&key_id.into(), Holder::Individual, key)
     }
 
+    /// Whether a text is such a key.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn judge(key: &Secret) -> Result<(), CredentialsError> {
+        read_key(key).map(drop)
+    }
+
     /// The id of the key, as App Store Connect shows it.
     pub fn key_id(&self) -> &str {
         &self.key_id
