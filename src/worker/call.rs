@@ -60,7 +60,9 @@ impl fmt::Display for Failure {
         match self {
             Self::Answered(error) => error.fmt(f),
             Self::Panicked(panic) => write!(f, "panicked: {}", plain::panic_text(panic.as_ref())),
-            Self::TimedOut(timeout) => write!(f, "took longer than {}", humantime::format_duration(*timeout)),
+            Self::TimedOut(timeout) => {
+                write!(f, "took longer than its `timeout` of {}", humantime::format_duration(*timeout))
+            }
         }
     }
 }
@@ -85,6 +87,6 @@ mod tests {
         let error = HandlerError::reject("answered 400 Bad Request").quoting(words);
         let answered = "answered 400 Bad Request";
         check(&Failure::Answered(error), &format!("{answered}: {words}"), Some(answered));
-        check(&Failure::TimedOut(Duration::from_secs(5)), "took longer than 5s", None);
+        check(&Failure::TimedOut(Duration::from_secs(5)), "took longer than its `timeout` of 5s", None);
     }
 }

@@ -98,8 +98,8 @@ mod tests {
         check(3, asked(90), "dead, Failed: answered 429");
         check(1, panic(), "again at 5, Failed: panicked: oh");
         check(3, panic(), "dead, Failed: panicked: oh");
-        check(1, slow(), "again at 5, Failed: took longer than 5s");
-        check(3, slow(), "dead, Failed: took longer than 5s");
+        check(1, slow(), "again at 5, Failed: took longer than its `timeout` of 5s");
+        check(3, slow(), "dead, Failed: took longer than its `timeout` of 5s");
         check(1, End::CutOff, "again at 0, Lost: cut off, because the program stopped");
         check(2, End::CutOff, "again at 0, Lost: cut off, because the program stopped");
         check(3, End::CutOff, "put back");

@@ -112,7 +112,7 @@ mod tests {
         let bad = || Err(HandlerError::reject("no such channel").quoting("the one of tester@example.com is gone"));
         check("bad", true, bad, failed("no such channel: the one of tester@example.com is gone")).await;
         check("wild", true, || panic!("oh"), failed("panicked: oh")).await;
-        check("slow", true, || Ok(()), failed("took longer than 5s")).await;
+        check("slow", true, || Ok(()), failed("took longer than its `timeout` of 5s")).await;
         check("ci", false, || Ok(()), Err(TrialError::NotForThis)).await;
     }
 }

@@ -53,7 +53,7 @@ async fn a_hang_is_cut_at_the_time_out_and_holds_up_nobody() {
     running.until(1, "quick", DispatchState::Done, 1).await;
     assert_eq!(running.dispatch(1, "stuck").await.unwrap().dispatch.state, DispatchState::Claimed, "it still hangs");
     let waiting = running.until(1, "stuck", DispatchState::Waiting, 1).await;
-    assert_eq!(waiting.history[0].error.as_deref(), Some("took longer than 5s"));
+    assert_eq!(waiting.history[0].error.as_deref(), Some("took longer than its `timeout` of 5s"));
     assert!(waiting.history[0].took >= Duration::from_secs(5), "{waiting:?}");
 }
 
