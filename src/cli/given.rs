@@ -22,6 +22,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "expected how long, such as `30s` or `1h 30m`".to_owned())
 }
 
+/// Reads the same, where none at all would be asking without a pause, or giving up before there can be an answer.
+pub(super) fn some_time(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("expected longer than nothing, such as `30s`".to_owned()),
+        some => Ok(some),
+    }
+}
+
 /// Reads a whole address.
 pub(super) fn address(text: &str) -> Result<Url, String> {
     let expected = "expected a whole address, such as `https://hooks.example.com/apple/my-app`";
@@ -39,6 +47,9 @@ mod tests {
             moment("yesterday").map(drop),
             duration("1x").map(drop),
             duration("").map(drop),
+            some_time("1x").map(drop),
+            some_time("0s").map(drop),
+            some_time("0m 0s").map(drop),
             address("hooks.example.com/apple").map(drop),
             address("ftp://hooks.example.com/").map(drop),
         ];
@@ -46,6 +57,7 @@ mod tests {
             assert!(told.as_ref().is_err_and(|told| told.starts_with("expected ")), "{told:?}");
         }
         assert_eq!(duration("1h 30m"), Ok(Duration::from_mins(90)));
+        assert_eq!((duration("0s"), some_time("1ms")), (Ok(Duration::ZERO), Ok(Duration::from_millis(1))));
         assert!(address("http://127.0.0.1:8080/app").is_ok());
     }
 }

@@ -345,6 +345,15 @@ fn what_is_not_understood_ends_with_two() {
     for arguments in [&["serv"][..], &["send"], &["send", "ping", "--count", "0"], &["events", "list", "--dispatch", "gone"]] {
         place.check(arguments, 2);
     }
+    let no_time = [
+        &["deliveries", "list", "--follow", "--every", "0s"][..],
+        &["webhooks", "ping", "9c1e", "--timeout", "0s"],
+        &["check", "--online", "--timeout", "0ms"],
+    ];
+    for arguments in no_time {
+        let told = String::from_utf8(place.check(arguments, 2).stderr).unwrap();
+        assert!(told.contains("expected longer than nothing, such as `30s`"), "{told}");
+    }
 }
 
 /// One handler with words of its own, one that sends JSON, and one that tells nobody.

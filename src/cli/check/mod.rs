@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{
     Format, Setup,
     failure::{Failure, Outcome},
-    given::duration,
+    given::some_time,
     output,
 };
 use crate::{
@@ -34,7 +34,7 @@ pub(super) struct Arguments {
     #[arg(long, requires = "online")]
     no_test_messages: bool,
     /// With `--online`: how long to wait for each ping
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
+    #[arg(long, value_name = "DURATION", value_parser = some_time, default_value = "30s")]
     timeout: Duration,
     #[command(flatten)]
     format: Format,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     super::{
         Format, Outcome, Setup,
-        given::{duration, moment},
+        given::{moment, some_time},
         open_if_here, output,
     },
     follow,
@@ -47,7 +47,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, conflicts_with_all = ["until", "limit"])]
     follow: bool,
     /// How often to ask, with `--follow`
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s", requires = "follow")]
+    #[arg(long, value_name = "DURATION", value_parser = some_time, default_value = "30s", requires = "follow")]
     pub(super) every: Duration,
     /// How many at most; a few more if they were made in the same instant
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]

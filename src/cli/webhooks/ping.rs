@@ -9,7 +9,7 @@ use super::super::{
     arrival::{Lost, Trial},
     change::Rehearsal,
     failure::{Failure, asked},
-    given::duration,
+    given::some_time,
     output, registered,
 };
 use crate::{asc::Client, config::Config};
@@ -31,7 +31,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "NAME")]
     endpoint: Option<String>,
     /// How long to wait
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
+    #[arg(long, value_name = "DURATION", value_parser = some_time, default_value = "30s")]
     timeout: Duration,
     #[command(flatten)]
     rehearsal: Rehearsal,
