@@ -143,7 +143,7 @@ mod tests {
         check(
             "log",
             "level = 'inof'",
-            "`level`: found another word, expected one of `error`, `warn`, `info`, `debug`, `trace` (did you mean `info`?)",
+            "`level`: found `inof`, expected one of `error`, `warn`, `info`, `debug`, `trace` (did you mean `info`?)",
         );
         check(
             "log",

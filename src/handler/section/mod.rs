@@ -5,7 +5,8 @@
 //! whatever the struct asks for, until a pass finds nothing new. Keys that a struct does not have are noted on the way, so a kind's
 //! struct need not say `deny_unknown_fields`.
 //!
-//! No message shows a value, only what type it has: a value in the wrong place may well be a secret.
+//! No message shows a value, only what type it has: a value in the wrong place may well be a secret. What is shown is a plain word where
+//! one of a few words is expected.
 
 mod id;
 mod reader;

@@ -1,4 +1,4 @@
-//! TOML values as Serde reads them, with an error that knows its place and no value, and stand-ins for what is broken.
+//! TOML values as Serde reads them, with an error that knows its place and no value but a plain word, and stand-ins for what is broken.
 
 use std::{
     cell::RefCell,
@@ -19,6 +19,9 @@ use crate::{secret::Secret, spelling::did_you_mean};
 /// The keys that every handler has.
 pub(super) const COMMON: [&str; 11] =
     ["name", "kind", "events", "endpoints", "when", "retry", "jitter", "timeout", "concurrency", "order", "enrich"];
+
+/// How many letters a text has at most that is taken for a word.
+const LONGEST_WORD: usize = 24;
 
 /// One pass over a section.
 pub(super) struct Reading<'b> {
@@ -98,7 +101,7 @@ impl de::Error for Wrong {
 
     fn unknown_variant(found: &str, expected: &'static [&'static str]) -> Self {
         let hint = did_you_mean(found, expected.iter().copied());
-        Self { hint, ..Self::custom(format_args!("found another word, expected one of {}", in_a_row(expected))) }
+        Self { hint, ..Self::custom(format_args!("found {}, expected one of {}", word(found), in_a_row(expected))) }
     }
 
     fn missing_field(field: &'static str) -> Self {
@@ -135,6 +138,17 @@ fn noun(found: Unexpected<'_>) -> &'static str {
         Unexpected::Seq => "a list",
         Unexpected::Map => "a table",
         _ => "another value",
+    }
+}
+
+/// What stands where one of a few words should. What does not look like a word may be a secret in the wrong place.
+fn word(found: &str) -> String {
+    let is_plain =
+        found.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_')) && found.len() <= LONGEST_WORD;
+    match found {
+        "" => "an empty text".to_owned(),
+        found if is_plain => format!("`{found}`"),
+        _ => "another text".to_owned(),
     }
 }
 

@@ -157,6 +157,22 @@ fn what_could_be_anything_is_a_number_if_it_looks_like_one() {
     assert_eq!(parsed(&[]), "limit = \"5\"\ntitle = \"five\"\n");
 }
 
+#[track_caller]
+fn check_word(size: &str, expected: &str) {
+    let told = problems(&format!("size = '{size}'"));
+    assert!(told.contains(&format!("`size`: found {expected}, expected one of `small`, `large`")), "{told}");
+}
+
+#[test]
+fn of_one_of_a_few_words_only_what_looks_like_a_word_is_shown() {
+    check_word("Medium", "`Medium`");
+    check_word("extra-large_one", "`extra-large_one`");
+    check_word("", "an empty text");
+    for secret in ["hunter2", "correct horse", "whsec.AbCd", "AbCdEfGhIjKlMnOpQrStUvWxY"] {
+        check_word(secret, "another text");
+    }
+}
+
 #[test]
 fn no_value_is_shown() {
     let text =
