@@ -250,11 +250,11 @@ impl Ending {
         };
         let kept = if let Self::Kept { receipt, took } = self { Some((receipt, took)) } else { None };
         json!({
-            "webhook_id": webhook.id,
+            "webhook": webhook.id,
             "ending": ending,
             "took_ms": kept.map(|(_, took)| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
             "receipt": kept.map(|(receipt, _)| receipt.id),
-            "endpoint": kept.map(|(receipt, _)| &receipt.endpoint),
+            "endpoint": endpoint.map(|endpoint| &endpoint.name),
             "secret": kept.and_then(|(receipt, _)| receipt.secret.as_ref()),
             "delivery": delivery.map(|delivery| json!({
                 "id": delivery.id, "state": delivery.state, "status": delivery.answered_status, "error": delivery.error,

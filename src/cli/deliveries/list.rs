@@ -110,12 +110,13 @@ impl Listed {
         self.event.as_ref().map(|event| event.kind.clone()).or(told)
     }
 
-    /// What programs read.
+    /// What programs read, under the names that the operator's API has for it.
     pub(super) fn document(&self) -> Value {
         let Self { webhook, delivery, event, kept } = self;
         json!({
             "id": delivery.id,
-            "webhook_id": webhook.id,
+            "webhook": webhook.id,
+            "endpoint": webhook.endpoint,
             "state": delivery.state,
             "created_at": delivery.created_at,
             "sent_at": delivery.sent_at,
@@ -123,11 +124,9 @@ impl Listed {
             "is_redelivery": delivery.is_redelivery,
             "status": delivery.answered_status,
             "error": delivery.error,
-            "event": {
-                "id": event.as_ref().map(|event| &event.id),
-                "kind": self.kind(),
-                "is_ping": delivery.event.as_ref().is_some_and(|event| event.is_ping),
-            },
+            "event_id": event.as_ref().map(|event| &event.id),
+            "kind": self.kind(),
+            "is_ping": delivery.event.as_ref().is_some_and(|event| event.is_ping),
             "kept": kept.is_kept(),
             "receipt": kept.receipt(),
         })

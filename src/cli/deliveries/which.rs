@@ -9,6 +9,7 @@ use crate::{
     asc::{
         Client,
         delivery::{Delivery, DeliveryFilter},
+        webhook::Webhook,
     },
     config::Config,
 };
@@ -33,13 +34,15 @@ pub(super) struct Meant {
     pub(super) id: String,
     /// The name it has at Apple, where we were told.
     pub(super) name: Option<String>,
+    /// The endpoint of the configuration that it posts to, where we were told.
+    pub(super) endpoint: Option<String>,
 }
 
 impl Which {
     /// The webhooks that are meant.
     pub(super) async fn webhooks(&self, config: &Config, client: &Client) -> Result<Vec<Meant>, Failure> {
         if let Some(id) = &self.webhook {
-            return Ok(vec![Meant { id: id.clone(), name: None }]);
+            return Ok(vec![Meant { id: id.clone(), name: None, endpoint: None }]);
         }
         let mut webhooks = Vec::new();
         if let Some(name) = &self.endpoint {
@@ -49,7 +52,11 @@ impl Which {
                 webhooks.extend(client.webhooks(app).map_err(asked)?.all().await.map_err(asked)?);
             }
         }
-        Ok(webhooks.into_iter().map(|webhook| Meant { id: webhook.id, name: webhook.name }).collect())
+        let meant = |webhook: Webhook| {
+            let endpoint = registered::endpoint_of(config, &webhook).map(|endpoint| endpoint.name.to_string());
+            Meant { id: webhook.id, name: webhook.name, endpoint }
+        };
+        Ok(webhooks.into_iter().map(meant).collect())
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
         given_secret::GivenSecret,
         output, registered,
     },
-    every_kind, kinds, words,
+    document, every_kind, kinds, words,
 };
 use crate::{
     asc::{Client, webhook::NewWebhook},
@@ -71,7 +71,7 @@ pub(super) async fn run(setup: &Setup<'_>, config: &Config, client: &Client, arg
     }
     let Some(webhook) = arguments.rehearsal.make(client.create_webhook(&new), arguments.format).await? else { return Ok(()) };
     if arguments.format.json {
-        return Ok(output::json(&webhook)?);
+        return Ok(output::json(&document(&webhook, config)?)?);
     }
     output::line(words(&webhook, config))?;
     output::talk(format_args!("Apple has made the webhook; `asc-webhooks webhooks ping {}` tries it", output::plain(&webhook.id)));

@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use super::super::{Format, Outcome, failure::asked, output, registered};
+use super::{
+    super::{Format, Outcome, failure::asked, output, registered},
+    document,
+};
 use crate::{
     asc::{Client, webhook::Webhook},
     config::Config,
@@ -24,7 +27,8 @@ pub(super) async fn run(config: &Config, client: &Client, arguments: &Arguments)
         webhooks.extend(client.webhooks(app).map_err(asked)?.all().await.map_err(asked)?);
     }
     if arguments.format.json {
-        return Ok(output::json(&json!({ "items": webhooks, "next": null }))?);
+        let items = webhooks.iter().map(|webhook| document(webhook, config)).collect::<serde_json::Result<Vec<_>>>()?;
+        return Ok(output::json(&json!({ "items": items, "next": null }))?);
     }
     if webhooks.is_empty() {
         match &arguments.app {

@@ -10,6 +10,8 @@ mod rotate_secret;
 mod show;
 mod update;
 
+use serde_json::Value;
+
 use super::{
     Setup,
     failure::{Failure, Outcome},
@@ -83,6 +85,13 @@ fn loss<'w>(config: &Config, webhooks: impl IntoIterator<Item = &'w Webhook>) ->
     format!(
         "with a webhook, Apple deletes the list of its deliveries, and what was missed cannot be fetched back afterwards{first}"
     )
+}
+
+/// A webhook as programs read it: what Apple says, and the endpoint of the configuration that it posts to.
+fn document(webhook: &Webhook, config: &Config) -> serde_json::Result<Value> {
+    let mut document = serde_json::to_value(webhook)?;
+    document["endpoint"] = registered::endpoint_of(config, webhook).map(|endpoint| endpoint.name.to_string()).into();
+    Ok(document)
 }
 
 /// A webhook as people read it.

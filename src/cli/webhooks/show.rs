@@ -2,7 +2,7 @@
 
 use super::{
     super::{Format, Outcome, failure::asked, output},
-    words,
+    document, words,
 };
 use crate::{asc::Client, config::Config};
 
@@ -18,7 +18,7 @@ pub(in crate::cli) struct Arguments {
 pub(super) async fn run(config: &Config, client: &Client, arguments: &Arguments) -> Outcome {
     let webhook = client.webhook(&arguments.id).await.map_err(asked)?;
     if arguments.format.json {
-        return Ok(output::json(&webhook)?);
+        return Ok(output::json(&document(&webhook, config)?)?);
     }
     Ok(output::line(words(&webhook, config))?)
 }

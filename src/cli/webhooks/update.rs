@@ -4,7 +4,7 @@ use url::Url;
 
 use super::{
     super::{Format, Outcome, Setup, change::Rehearsal, failure::Failure, given::address, given_secret::GivenSecret, output},
-    kinds, words,
+    document, kinds, words,
 };
 use crate::{
     asc::{Client, webhook::WebhookChange},
@@ -64,7 +64,7 @@ pub(super) async fn run(setup: &Setup<'_>, config: &Config, client: &Client, arg
     let order = client.change_webhook(&arguments.id, &change);
     let Some(webhook) = arguments.rehearsal.make(order, arguments.format).await? else { return Ok(()) };
     if arguments.format.json {
-        return Ok(output::json(&webhook)?);
+        return Ok(output::json(&document(&webhook, config)?)?);
     }
     output::line(words(&webhook, config))?;
     output::talk("Apple has changed the webhook");

@@ -1,6 +1,7 @@
 //! The API under `/api/v1`, for programs: the same questions and deeds as the page, in JSON.
 //!
-//! Lists have a stable cursor: the number of the last receipt. What comes in meanwhile stands before it and changes nothing.
+//! Lists have a stable cursor: the number of the last receipt. What comes in meanwhile stands before it and changes nothing. A list that is
+//! whole says so by the same key: its `next` is null.
 
 use std::sync::Arc;
 
@@ -140,7 +141,7 @@ pub(super) async fn handlers(State(desk): Shared) -> Answer {
         item["kind"] = known.handler(&stats.handler).map(|handler| handler.kind.clone()).into();
         items.push(item);
     }
-    answer::json(&json!({ "items": items }))
+    answer::json(&json!({ "items": items, "next": null }))
 }
 
 pub(super) async fn replay_dead(State(desk): Shared, Path(name): Path<String>, request: Request) -> Answer {
@@ -191,7 +192,7 @@ pub(super) async fn review_times(State(desk): Shared, request: Request) -> Answe
             items.push(item);
         }
     }
-    answer::json(&json!({ "items": items }))
+    answer::json(&json!({ "items": items, "next": null }))
 }
 
 pub(super) async fn stats(State(desk): Shared) -> Answer {
@@ -206,16 +207,16 @@ pub(super) async fn hours(State(desk): Shared, request: Request) -> Answer {
     let last = fields.one("last").map_or(Some(HOURS), |last| last.parse().ok().filter(|last| (1..=MOST_HOURS).contains(last)));
     let last = last.ok_or_else(|| Problem::bad_request(format!("`last`: expected a number of hours from 1 to {MOST_HOURS}")))?;
     let since = desk.clock.now().checked_sub(SignedDuration::from_hours(last)).unwrap_or_default();
-    answer::json(&json!({ "items": desk.store.hours(since).await? }))
+    answer::json(&json!({ "items": desk.store.hours(since).await?, "next": null }))
 }
 
 pub(super) async fn accounts(State(desk): Shared) -> Answer {
-    answer::json(&json!({ "items": desk.store.accounts().await? }))
+    answer::json(&json!({ "items": desk.store.accounts().await?, "next": null }))
 }
 
 pub(super) async fn registrations(State(desk): Shared) -> Answer {
     let Registrations { asked_at, webhooks, .. } = deed::asking(&desk)?.registrations().await?;
-    answer::json(&json!({ "asked_at": asked_at, "items": webhooks }))
+    answer::json(&json!({ "asked_at": asked_at, "items": webhooks, "next": null }))
 }
 
 pub(super) async fn plan(State(desk): Shared) -> Answer {
