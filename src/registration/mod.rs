@@ -52,30 +52,40 @@ pub async fn look(config: &Config, client: &Client, also: &[String]) -> Result<A
 }
 
 impl Step {
-    /// Does it at Apple. `secret` is what the webhook is to sign with, if the step hands that over.
+    /// Does it at Apple. `secret` gets what the webhook is to sign with; it is asked only if the step hands that over.
     ///
     /// Once it is done, a new plan does not have it any more.
-    pub async fn carry_out(&self, client: &Client, secret: &Secret) -> Result<Webhook, Error> {
-        match self {
+    ///
+    /// # Errors
+    /// When there is no secret to hand over, and within, when Apple was asked in vain.
+    pub async fn carry_out<E>(
+        &self,
+        client: &Client,
+        secret: impl AsyncFnOnce() -> Result<Secret, E>,
+    ) -> Result<Result<Webhook, Error>, E> {
+        Ok(match self {
             Self::Create { app_id, name, url, events, .. } => {
                 let (app_id, name, url) = (app_id.clone(), name.clone(), url.clone());
-                let secret = secret.clone();
+                let secret = secret().await?;
                 client.create_webhook(&NewWebhook { app_id, name, url, secret, events: events.clone(), enabled: true }).await
             }
             Self::Change { webhook, differences, .. } => {
                 let mut change = WebhookChange::default();
+                if differences.contains(&Difference::Secret) {
+                    change.secret = Some(secret().await?);
+                }
                 for difference in differences {
                     match difference {
                         Difference::Disabled => change.enabled = Some(true),
                         Difference::Name { wanted, .. } => change.name = Some(wanted.clone()),
                         Difference::Url { wanted, .. } => change.url = Some(wanted.clone()),
                         Difference::Events { wanted, .. } => change.events = Some(wanted.clone()),
-                        Difference::Secret => change.secret = Some(secret.clone()),
+                        Difference::Secret => {}
                     }
                 }
                 client.change_webhook(&webhook.id, &change).await
             }
-        }
+        })
     }
 
     /// The endpoint that it is for.

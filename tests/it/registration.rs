@@ -97,6 +97,19 @@ impl Drop for Scene {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_hands_no_secret_over_needs_none() {
+    let scene = Scene::new(&[("one", APPS[0])]).await;
+    let file = scene.folder.path().join("config.toml");
+    let expired = "secrets = [{ value = 'a secret of the endpoint one', not_after = '2020-01-01T00:00:00Z' }]";
+    let text = fs::read_to_string(&file).unwrap().replace("secrets = ['a secret of the endpoint one']", expired);
+    fs::write(&file, text).unwrap();
+    assert!(told(&scene.run(&["apply"], 1)).contains("every secret of the endpoint `one` has expired"));
+    scene.register(APPS[0], "wrong name", "https://hooks.example.com/one");
+    scene.run(&["apply"], 0);
+    assert_eq!(scene.webhooks(APPS[0])[0]["name"], "one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_plan_after_apply_is_empty_and_what_is_foreign_is_untouched() {
     let scene = Scene::new(&[("one", APPS[0]), ("two", APPS[1])]).await;
     let foreign = scene.register(APPS[0], "one", "https://ci.example.net/one");

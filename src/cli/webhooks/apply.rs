@@ -102,11 +102,18 @@ impl Work<'_> {
         let endpoint = self.config.endpoints.iter().find(|endpoint| endpoint.name == *step.endpoint());
         let endpoint = endpoint.ok_or_else(|| Failure::not_found(format!("there is no endpoint `{}`", step.endpoint())))?;
         let Some(vault) = self.vault.filter(|_| endpoint.managed_secrets) else {
-            return step.carry_out(self.client, &registered::secret_of(endpoint)?).await.map_err(asked);
+            return step.carry_out(self.client, async || registered::secret_of(endpoint)).await?.map_err(asked);
         };
-        let managed = registration::to_hand_over(vault, &endpoint.name).await.map_err(not_accepted)?;
-        let webhook = step.carry_out(self.client, &managed.secret).await.map_err(asked)?;
-        vault.settle(&endpoint.name, &managed.label, Duration::ZERO).await?;
+        let mut handed_over = None;
+        let managed = async || {
+            let managed = registration::to_hand_over(vault, &endpoint.name).await.map_err(not_accepted)?;
+            handed_over = Some(managed.label);
+            Ok(managed.secret)
+        };
+        let webhook = step.carry_out::<Failure>(self.client, managed).await?.map_err(asked)?;
+        if let Some(label) = handed_over {
+            vault.settle(&endpoint.name, &label, Duration::ZERO).await?;
+        }
         Ok(webhook)
     }
 
