@@ -40,6 +40,8 @@ pub enum AttemptResult {
     Lost,
     /// Somebody decided that it is not to be tried any more, and said why.
     Skipped,
+    /// The handler was not asked: with what had become known, its `when` was not true of the event.
+    PassedOver,
 }
 
 impl AttemptResult {
@@ -51,6 +53,12 @@ impl AttemptResult {
             Self::Rejected => "rejected",
             Self::Lost => "lost",
             Self::Skipped => "skipped",
+            Self::PassedOver => "passed_over",
         }
+    }
+
+    /// Whether it was a try of the handler, so that it says something about it, and not a decision that no try is needed.
+    pub fn is_try(self) -> bool {
+        !matches!(self, Self::Skipped | Self::PassedOver)
     }
 }

@@ -25,6 +25,8 @@ pub struct Finish {
 pub enum Verdict {
     /// The handler took the event.
     Done,
+    /// Nothing is owed any more: the handler is not to have the event, as its `when` is not true of it.
+    PassedOver,
     /// Try again at `due_at` (a reading of [`crate::clock::Clock::steady`]).
     Retry {
         /// When to try again.

@@ -15,7 +15,8 @@
 //! ```
 //!
 //! A claim hands out a [`Lease`] with a token that is new at every claim. Whoever finishes a dispatch shows the token; a stale one
-//! changes nothing, so a worker that was away too long cannot overwrite what happened since. [`Store::skip`] ends a dead dispatch as done.
+//! changes nothing, so a worker that was away too long cannot overwrite what happened since. [`Store::skip`] ends a dead dispatch as done;
+//! so does `finish(passed over)` a claimed one, whose handler is not to have the event after all.
 //!
 //! What Apple lists and what is kept of it is the [`account`]. The inbox knows nothing of handlers but their names.
 

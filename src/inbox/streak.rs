@@ -1,7 +1,8 @@
 //! Handlers that only fail: what their last attempts have in common.
 //!
 //! One attempt that fails is what retries are for. Several in a row, and nothing done in between, mean that a handler does not work, long
-//! before the first of its dispatches is dead. What an attempt that was lost would have said, nobody knows, so it says nothing here.
+//! before the first of its dispatches is dead. What an attempt that was lost would have said, nobody knows, so it says nothing here; and
+//! what was skipped or passed over was no try of the handler.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -46,7 +47,7 @@ impl Streaks {
     pub fn among(attempts: &[(String, Attempt)]) -> Self {
         let mut handlers = BTreeMap::<&str, Vec<&Attempt>>::new();
         for (handler, attempt) in attempts {
-            if !matches!(attempt.result, AttemptResult::Lost | AttemptResult::Skipped) {
+            if attempt.result.is_try() && attempt.result != AttemptResult::Lost {
                 handlers.entry(handler).or_default().push(attempt);
             }
         }
@@ -76,7 +77,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{
-        AttemptResult::{Failed, Lost, Ok, Rejected, Skipped},
+        AttemptResult::{Failed, Lost, Ok, PassedOver, Rejected, Skipped},
         *,
     };
 
@@ -111,6 +112,7 @@ mod tests {
     fn what_was_no_answer_of_the_handler_is_none() {
         check(&[(1, Failed), (2, Lost), (3, Lost), (4, Skipped)], None);
         check(&[(1, Failed), (2, Failed), (3, Lost), (4, Failed), (5, Skipped)], Some((3, 1, "error 4")));
+        check(&[(1, Failed), (2, PassedOver), (3, Failed), (4, Failed), (5, PassedOver)], Some((3, 1, "error 4")));
     }
 
     #[test]

@@ -248,10 +248,12 @@ impl Drop for OpenConnection {
     }
 }
 
-/// Tells what came of an attempt and how long it took.
+/// Tells what came of an attempt and, if it was a try of the handler, how long it took.
 pub fn attempt(handler: &str, result: AttemptResult, took: Duration) {
     counter!(ATTEMPTS.name, "handler" => handler.to_owned(), "result" => result.as_str()).increment(1);
-    histogram!(ATTEMPT.name, "handler" => handler.to_owned()).record(took);
+    if result.is_try() {
+        histogram!(ATTEMPT.name, "handler" => handler.to_owned()).record(took);
+    }
 }
 
 /// Tells how many dispatches of a handler are in a state.
@@ -380,6 +382,7 @@ pub(crate) mod tests {
             accept_took(Duration::from_micros(300));
             std::mem::forget(connection_opened("public"));
             attempt("ci", AttemptResult::Ok, Duration::from_secs(2));
+            attempt("ci", AttemptResult::PassedOver, Duration::ZERO);
             dispatches("ci", DispatchState::Dead, 3);
             oldest_open("ci", Duration::from_millis(1_500));
             handler_paused("ci", true);

@@ -13,7 +13,9 @@ use crate::{
 pub(super) enum End {
     /// The event is taken care of.
     Done,
-    /// It is not, yet or for good.
+    /// The handler is not to have it: its `when` is not true.
+    PassedOver,
+    /// It is not taken care of, yet or for good.
     Failed(Failure),
     /// The program stopped first.
     CutOff,
@@ -28,6 +30,7 @@ impl End {
         let allowed = backoff::attempts(schedule);
         match self {
             Self::Done => Verdict::Done,
+            Self::PassedOver => Verdict::PassedOver,
             Self::Failed(failure) if failure.is_reject() => {
                 Verdict::Dead { result: AttemptResult::Rejected, error: failure.to_string() }
             }
@@ -72,6 +75,7 @@ mod tests {
         let now = Timestamp::from_second(1_000).unwrap();
         let words = match end.into().verdict(&schedule, number, now, || 1.0) {
             Verdict::Done => "done".to_owned(),
+            Verdict::PassedOver => "passed over".to_owned(),
             Verdict::Retry { due_at, result, error } => format!("again at {}, {result:?}: {error}", due_at.as_second() - 1_000),
             Verdict::Dead { result, error } => format!("dead, {result:?}: {error}"),
             Verdict::PutBack => "put back".to_owned(),
@@ -88,6 +92,8 @@ mod tests {
 
         check(1, End::Done, "done");
         check(3, End::Done, "done");
+        check(1, End::PassedOver, "passed over");
+        check(3, End::PassedOver, "passed over");
         check(1, HandlerError::reject("answered 400").quoting("no"), "dead, Rejected: answered 400: no");
         check(1, again(), "again at 5, Failed: answered 503: no");
         check(2, again(), "again at 30, Failed: answered 503: no");

@@ -197,6 +197,7 @@ impl Worker {
         let verdict = end.verdict(&lane.retry, claimed.attempt, self.clock.steady(), chance);
         match &verdict {
             Verdict::Done => metrics::attempt(&lane.name, AttemptResult::Ok, took),
+            Verdict::PassedOver => metrics::attempt(&lane.name, AttemptResult::PassedOver, took),
             Verdict::Retry { result, .. } | Verdict::Dead { result, .. } => metrics::attempt(&lane.name, *result, took),
             // It leaves no trace in the history either.
             Verdict::PutBack => {}
@@ -232,7 +233,7 @@ impl Worker {
         let unknown = known.as_ref().map_or(Some("App Store Connect is not asked"), |known| known.missing.as_deref());
         match lane.when.as_ref().map(|when| when.holds(&claimed.receipt.endpoint, &event, details, unknown)) {
             None | Some(Ok(true)) => {}
-            Some(Ok(false)) => return Err(End::Done),
+            Some(Ok(false)) => return Err(End::PassedOver),
             Some(Err(doubt)) => doubt.tell(&lane.name, &event),
         }
         Ok((event, known.map(|known| known.details)))
@@ -320,6 +321,13 @@ impl Worker {
         let (receipt, handler, number) = (claimed.receipt.id, &*lane.name, claimed.attempt);
         match verdict {
             Verdict::Done => tracing::debug!(receipt.id = receipt.0, handler.name = handler, attempt.number = number, "handled"),
+            Verdict::PassedOver => tracing::debug!(
+                receipt.id = receipt.0,
+                handler.name = handler,
+                handler.when = lane.when.as_ref().map(|when| plain::short(when.as_str())),
+                attempt.number = number,
+                "passed over, because its `when` is not true"
+            ),
             Verdict::Retry { due_at, error, .. } => {
                 let wait = SignedDuration::max(due_at.duration_since(self.clock.steady()), SignedDuration::ZERO);
                 tracing::warn!(

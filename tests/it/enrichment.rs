@@ -295,7 +295,8 @@ async fn a_condition_on_details_is_decided_when_they_are_known() {
     let running = Running::start(&[asc_at(&server), handlers.concat()].concat(), &registry);
     running.take_in(of_app("one")).await;
     assert_eq!(heard(&mut told).await.0, "harbor");
-    running.until(1, "other", DispatchState::Done, 1).await;
+    let result = async |handler| running.until(1, handler, DispatchState::Done, 1).await.history[0].result;
+    assert_eq!([result("harbor").await, result("other").await], [AttemptResult::Ok, AttemptResult::PassedOver]);
     assert!(told.try_recv().is_err(), "`other` was not called");
     assert!(running.dispatch(1, "never").await.is_none(), "what is false whatever the details are is not even owed");
 }

@@ -39,11 +39,15 @@ fn a_receipt_is_shown_with_all_that_is_known() {
         result: AttemptResult::Failed,
         error: Some("`bot.example.com` answered 502".to_owned()),
     };
+    let passed_over = Attempt { took: Duration::ZERO, result: AttemptResult::PassedOver, error: None, ..failed.clone() };
     let record = ReceiptRecord {
         receipt: receipt(2, rejected()),
         body: Bytes::from_static(b"{}"),
         details: Some(Bytes::from_static(include_bytes!("../../../tests/fixtures/details/everything.json"))),
-        dispatches: vec![DispatchRecord { dispatch: dispatch("bot", DispatchState::Waiting, 1), history: vec![failed] }],
+        dispatches: vec![
+            DispatchRecord { dispatch: dispatch("bot", DispatchState::Waiting, 1), history: vec![failed] },
+            DispatchRecord { dispatch: dispatch("releases", DispatchState::Done, 1), history: vec![passed_over] },
+        ],
     };
     insta::assert_snapshot!("show", show_words(&record));
     let nobody = ReceiptRecord {

@@ -210,6 +210,10 @@ impl State {
                 owing.record(started_at, took, AttemptResult::Ok, None);
                 DispatchState::Done
             }
+            Verdict::PassedOver => {
+                owing.record(started_at, took, AttemptResult::PassedOver, None);
+                DispatchState::Done
+            }
             Verdict::Retry { due_at, result, error } => {
                 owing.record(started_at, took, result, Some(error));
                 owing.due_at = due_at;

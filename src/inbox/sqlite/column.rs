@@ -115,14 +115,15 @@ pub(super) fn result_code(result: AttemptResult) -> i64 {
         AttemptResult::Rejected => 2,
         AttemptResult::Lost => 3,
         AttemptResult::Skipped => 4,
+        AttemptResult::PassedOver => 5,
     }
 }
 
 /// Reads a result.
 pub(super) fn attempt_result(row: &Row<'_>, column: usize) -> Result<AttemptResult> {
-    let all = [AttemptResult::Ok, AttemptResult::Failed, AttemptResult::Rejected, AttemptResult::Lost, AttemptResult::Skipped];
+    use AttemptResult::{Failed, Lost, Ok, PassedOver, Rejected, Skipped};
     let code = row.get(column)?;
-    let known = all.into_iter().find(|&result| result_code(result) == code);
+    let known = [Ok, Failed, Rejected, Lost, Skipped, PassedOver].into_iter().find(|&result| result_code(result) == code);
     known.ok_or(rusqlite::Error::IntegralValueOutOfRange(column, code))
 }
 
@@ -175,6 +176,17 @@ mod tests {
         check_read_back(Timestamp::MAX);
         check_read_back("9999-12-30T22:00:00.5Z".parse().unwrap());
         check_read_back("-009999-01-02T01:59:59.000001Z".parse().unwrap());
+    }
+
+    #[test]
+    fn the_results_of_attempts_keep_their_numbers() {
+        use AttemptResult::{Failed, Lost, PassedOver, Rejected, Skipped};
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        let read = |code: i64| connection.query_row("SELECT ?1", [code], |row| attempt_result(row, 0));
+        for (code, result) in (0..).zip([AttemptResult::Ok, Failed, Rejected, Lost, Skipped, PassedOver]) {
+            assert_eq!((read(code).unwrap(), result_code(result)), (result, code));
+        }
+        assert!(read(6).is_err(), "a number of a later version");
     }
 
     proptest! {

@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0007_pause.sql"),
     include_str!("migrations/0008_subjects.sql"),
     include_str!("migrations/0009_hours.sql"),
+    include_str!("migrations/0010_passed_over.sql"),
 ];
 
 /// How far a database is behind.

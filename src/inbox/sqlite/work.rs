@@ -139,6 +139,7 @@ impl Ledger<'_> {
         let Some(dispatch) = ours else { return Ok(false) };
         let (state, due_at, result) = match verdict {
             Verdict::Done => (DispatchState::Done, None, Some((AttemptResult::Ok, None))),
+            Verdict::PassedOver => (DispatchState::Done, None, Some((AttemptResult::PassedOver, None))),
             Verdict::Retry { due_at, result, error } => (DispatchState::Waiting, Some(*due_at), Some((*result, Some(error)))),
             Verdict::Dead { result, error } => (DispatchState::Dead, None, Some((*result, Some(error)))),
             Verdict::PutBack => (DispatchState::Waiting, None, None),

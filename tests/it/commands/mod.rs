@@ -5,6 +5,7 @@ mod check;
 mod deliveries;
 mod healthcheck;
 mod listings;
+mod passed_over;
 mod ping;
 mod refusals;
 mod secrecy;

@@ -17,6 +17,7 @@ kept_by_every_store! {
     a_claim_takes_the_oldest_due_first_and_no_more_than_there_is_room
     what_is_not_asked_for_is_not_claimed
     a_finished_dispatch_is_done
+    what_was_passed_over_is_done_and_says_so
     a_lease_that_ran_out_is_no_longer_valid
     a_lease_cannot_be_used_twice
     a_retry_waits_for_its_time
@@ -91,6 +92,24 @@ async fn a_finished_dispatch_is_done(store: Arc<dyn Store>) {
     assert_eq!(store.next_due(&["log".into()]).await.unwrap(), None);
 }
 
+async fn what_was_passed_over_is_done_and_says_so(store: Arc<dyn Store>) {
+    let id = accept(&*store, &Letter::new(1)).await;
+    let claimed = claim(&*store, "log", 9, 2_000).await.remove(0);
+    assert!(finish(&*store, claimed.lease, Verdict::PassedOver).await);
+    let dispatch = record(&*store, id).await.dispatches.remove(0);
+    assert_eq!((dispatch.dispatch.state, dispatch.dispatch.attempts, dispatch.dispatch.due_at), (DispatchState::Done, 1, None));
+    let told: Vec<_> = dispatch.history.iter().map(|attempt| (attempt.number, attempt.result, attempt.error.as_deref())).collect();
+    assert_eq!(told, [(1, AttemptResult::PassedOver, None)]);
+    assert_eq!(claim_ids(&*store, "log", 9, 9_000).await, [0; 0], "nothing is owed any more");
+
+    // With another condition, a replay may end otherwise.
+    assert_eq!(store.replay(&Replay::Receipt { id, handlers: owing(&[("log", false)]) }, at(9_000)).await.unwrap(), 1);
+    let again = claim(&*store, "log", 9, 9_000).await.remove(0);
+    assert!(finish(&*store, again.lease, Verdict::Done).await);
+    let history = record(&*store, id).await.dispatches.remove(0).history;
+    assert_eq!(history.iter().map(|attempt| attempt.result).collect::<Vec<_>>(), [AttemptResult::PassedOver, AttemptResult::Ok]);
+}
+
 async fn a_lease_that_ran_out_is_no_longer_valid(store: Arc<dyn Store>) {
     let id = accept(&*store, &Letter::new(1)).await;
     let late = claim(&*store, "log", 9, 2_000).await.remove(0);
@@ -114,7 +133,7 @@ async fn a_lease_cannot_be_used_twice(store: Arc<dyn Store>) {
     accept(&*store, &Letter::new(1)).await;
     let claimed = claim(&*store, "log", 9, 2_000).await.remove(0);
     assert!(finish(&*store, claimed.lease, retry(2_100)).await);
-    for verdict in [Verdict::Done, retry(3_000), dead(), Verdict::PutBack] {
+    for verdict in [Verdict::Done, Verdict::PassedOver, retry(3_000), dead(), Verdict::PutBack] {
         assert!(!finish(&*store, claimed.lease, verdict).await);
     }
     assert_eq!(store.next_due(&["log".into()]).await.unwrap(), Some(at(2_100)));
@@ -322,8 +341,8 @@ async fn nobody_of_a_line_is_claimed_beside_another(store: Arc<dyn Store>) {
     let claimed = claim(&*store, "log", 9, 2_000).await.remove(0);
     assert!(finish(&*store, claimed.lease, dead()).await);
     let mut later = 2;
-    for ending in [Some(Verdict::Done), Some(dead()), Some(retry(2_000)), Some(Verdict::PutBack), None] {
-        let waits_again = !matches!(ending, Some(Verdict::Done | Verdict::Dead { .. }));
+    for ending in [Some(Verdict::Done), Some(Verdict::PassedOver), Some(dead()), Some(retry(2_000)), Some(Verdict::PutBack), None] {
+        let waits_again = !matches!(ending, Some(Verdict::Done | Verdict::PassedOver | Verdict::Dead { .. }));
         accept(&*store, &about(later, 300)).await;
         let claimed = claim(&*store, "log", 9, 2_000).await.remove(0);
         accept(&*store, &about(later + 1, 200)).await;

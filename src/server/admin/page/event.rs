@@ -69,6 +69,7 @@ struct AttemptView {
     at: Moment,
     took: String,
     result: &'static str,
+    is_try: bool,
     error: Option<String>,
 }
 
@@ -199,6 +200,7 @@ impl AttemptView {
             at: Moment::of(desk, attempt.started_at),
             took: took(attempt.took),
             result: attempt.result.as_str(),
+            is_try: attempt.result.is_try(),
             error: attempt.error.as_deref().map(clean_lines),
         }
     }

@@ -63,6 +63,7 @@ impl<const REOPENS: bool, const FAULT: usize> Table<REOPENS, FAULT> {
             Move::Finish { lease, ending } => {
                 let verdict = match ending {
                     Ending::Done => Verdict::Done,
+                    Ending::PassedOver => Verdict::PassedOver,
                     Ending::Retry => retry(now + 30),
                     Ending::Dead => dead(),
                     Ending::PutBack => Verdict::PutBack,

@@ -55,6 +55,7 @@ pub(super) enum Move {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Ending {
     Done,
+    PassedOver,
     Retry,
     Dead,
     PutBack,
@@ -246,7 +247,7 @@ impl<const REOPENS: bool> Model<REOPENS> {
         }
         dispatch.history += 1;
         match ending {
-            Ending::Done => dispatch.state = DispatchState::Done,
+            Ending::Done | Ending::PassedOver => dispatch.state = DispatchState::Done,
             Ending::Dead => dispatch.state = DispatchState::Dead,
             Ending::Retry => dispatch.wait(self.now + 30),
             Ending::PutBack => {
@@ -321,7 +322,8 @@ impl<const REOPENS: bool> ReferenceStateMachine for Model<REOPENS> {
     fn transitions(model: &Self) -> BoxedStrategy<Move> {
         let event = (0..4_u8, 0..2_u8, 0..2_u8, 900..904_i64);
         let ending = prop_oneof![
-            3 => Just(Ending::Done),
+            2 => Just(Ending::Done),
+            1 => Just(Ending::PassedOver),
             2 => Just(Ending::Retry),
             2 => Just(Ending::Dead),
             1 => Just(Ending::PutBack)

@@ -1,0 +1,2 @@
+-- Nothing changes its shape. But the result of an attempt may be 5 from now on, passed over, which a program that knows 0 to 4 could not
+-- read: by this number it refuses the database at once, and not when somebody asks what became of an event.
