@@ -7,9 +7,9 @@ mod advice;
 mod apple;
 mod assembly;
 mod details;
+mod operator;
 mod running;
 mod socket;
-mod trial;
 mod unattended;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -23,8 +23,8 @@ use self::{
     apple::AppleSide,
     assembly::assemble,
     details::{apps, enrichment},
+    operator::OfWorker,
     socket::Socket,
-    trial::TriedByWorker,
     unattended::Lookout,
 };
 pub use self::{
@@ -128,7 +128,7 @@ impl App {
         let apple = asc.clone().map(|client| Arc::new(AppleSide::new(client, Arc::clone(&on), Arc::clone(&by), config)));
         let desk = Desk::new(on, by, Arc::clone(&work), figures.clone(), &receiver, live, config);
         let desk = desk.asking(apple.clone().map(|apple| apple as Arc<dyn Apple>));
-        let desk = Arc::new(desk.trying(Arc::new(TriedByWorker(Arc::clone(&worker)))));
+        let desk = Arc::new(desk.run_by(Arc::new(OfWorker(Arc::clone(&worker)))));
         let lookout = Lookout::new(&store, &clock, config);
         let config = ArcSwap::from_pointee(config.clone());
         Ok(Self {

@@ -29,8 +29,8 @@ pub use self::{
     admin::{
         Access, Desk, Live,
         apple::{Apple, Delivered, Deliveries, Planned, PlannedItem, Registered, Registrations, Trouble, TroubleKind},
+        handlers::Handlers,
         pages,
-        trial::Trial,
     },
     error::Refused,
     listener::{Limits, serve},

@@ -30,14 +30,14 @@ impl Holds {
         (!wait.is_zero() && before.is_none_or(|until| until <= now)).then_some(wait)
     }
 
-    /// Whether the handler is to be given nothing now.
-    pub(super) fn holds(&self, handler: &str, now: Timestamp) -> bool {
+    /// Until when the handler is to be given nothing, if that is so now.
+    pub(super) fn until(&self, handler: &str, now: Timestamp) -> Option<Timestamp> {
         let mut holds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_held = holds.get(handler).is_some_and(|until| *until > now);
-        if !is_held {
+        let until = holds.get(handler).copied().filter(|until| *until > now);
+        if until.is_none() {
             holds.remove(handler);
         }
-        is_held
+        until
     }
 
     /// Lets all of them go on: they may have another side now.
@@ -57,14 +57,14 @@ mod tests {
         let of = Duration::from_secs;
         assert_eq!(holds.hold(&a, of(30), at(0)), Some(of(30)));
         assert_eq!(holds.hold(&a, of(30), at(1)), None, "it is held already");
-        assert_eq!([30, 31].map(|now| holds.holds("a", at(now))), [true, false], "the last answer counts");
-        assert!(!holds.holds("b", at(0)));
+        assert_eq!([30, 31].map(|now| holds.until("a", at(now))), [Some(at(31)), None], "the last answer counts");
+        assert_eq!(holds.until("b", at(0)), None);
         assert_eq!(holds.hold(&a, of(3_600), at(100)), Some(of(60)));
-        assert_eq!([159, 160].map(|now| holds.holds("a", at(now))), [true, false]);
+        assert_eq!([159, 160].map(|now| holds.until("a", at(now))), [Some(at(160)), None]);
         assert!(holds.0.lock().unwrap().is_empty(), "nothing is left behind");
         assert_eq!(holds.hold(&a, of(0), at(180)), None, "nothing was asked for");
         holds.hold(&a, of(30), at(200));
         holds.lift();
-        assert!(!holds.holds("a", at(201)));
+        assert_eq!(holds.until("a", at(201)), None);
     }
 }

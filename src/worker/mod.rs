@@ -97,6 +97,12 @@ impl Worker {
         self.work.notify_one();
     }
 
+    /// For how much longer a handler is given nothing, because its other side asked to wait; none if it is not so.
+    pub fn held_for(&self, handler: &str) -> Option<Duration> {
+        let now = self.clock.steady();
+        Duration::try_from(self.holds.until(handler, now)?.duration_since(now)).ok()
+    }
+
     /// Claims and handles until the end is asked for; attempts that are under way then go on in tasks of their own.
     ///
     /// # Errors
@@ -125,7 +131,7 @@ impl Worker {
         let (lanes, now) = (self.lanes.load_full(), self.clock.steady());
         let handlers: Vec<Room> = lanes
             .values()
-            .filter(|lane| !self.holds.holds(&lane.name, now))
+            .filter(|lane| self.holds.until(&lane.name, now).is_none())
             .map(|lane| Room {
                 handler: Arc::clone(&lane.name),
                 slots: lane.concurrency.saturating_sub(self.under_way.of(&lane.name)),

@@ -138,6 +138,7 @@ pub(super) async fn handlers(State(desk): Shared) -> Answer {
         let mut item = serde_json::to_value(&stats)?;
         item["last_hour"] = serde_json::to_value(lately.tried_by(&stats.handler))?;
         item["streak"] = serde_json::to_value(lately.streaks().of_handler(&stats.handler))?;
+        item["held_until"] = serde_json::to_value(desk.held_until(&stats.handler))?;
         item["kind"] = known.handler(&stats.handler).map(|handler| handler.kind.clone()).into();
         items.push(item);
     }

@@ -83,15 +83,15 @@ pub(super) async fn resume(desk: &Desk, handler: &str, author: &Author) -> Resul
 
 /// Has a handler send a test message.
 pub(super) async fn test(desk: &Desk, handler: &str, author: &Author) -> Result<(), Problem> {
-    let taker = desk.trial.as_deref().filter(|trial| trial.takers().iter().any(|taker| **taker == *handler));
-    let Some(trial) = taker else {
+    let taker = desk.handlers.as_deref().filter(|handlers| handlers.taking_tests().iter().any(|taker| **taker == *handler));
+    let Some(handlers) = taker else {
         let detail = format!("there is no handler `{handler}` in the configuration that takes a test message");
         return Err(Problem::new(StatusCode::CONFLICT, detail));
     };
     // Written down before, because what fails may have been sent all the same.
     author.did("test", format_args!("handler {handler}"), 1, None);
     let failed = |error: String| Problem::new(StatusCode::BAD_GATEWAY, format!("the test message could not be sent: {error}"));
-    trial.try_out(handler).await.map_err(failed)
+    handlers.try_out(handler).await.map_err(failed)
 }
 
 /// Has Apple ping a webhook.

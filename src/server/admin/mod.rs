@@ -13,12 +13,12 @@ mod ask;
 mod attachment;
 mod audit;
 mod deed;
+pub(super) mod handlers;
 mod live;
 mod openapi;
 mod page;
 mod recent;
 mod session;
-pub(super) mod trial;
 
 use std::{fmt, sync::Arc};
 
@@ -32,6 +32,7 @@ use axum::{
     routing::{self, MethodRouter},
 };
 use http::{HeaderValue, Method, Uri, header};
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 pub use self::{access::Access, live::Live};
@@ -39,8 +40,8 @@ use self::{
     access::{Face, Gate, Need, Role, guard},
     answer::Problem,
     apple::Apple,
+    handlers::Handlers,
     openapi::Operation,
-    trial::Trial,
 };
 use super::{Receiver, refusals::Refusals};
 use crate::{
@@ -61,7 +62,7 @@ pub struct Desk {
     receiver: Arc<Receiver>,
     refusals: Arc<Refusals>,
     apple: Option<Arc<dyn Apple>>,
-    trial: Option<Arc<dyn Trial>>,
+    handlers: Option<Arc<dyn Handlers>>,
     access: Access,
     live: Live,
     known: ArcSwap<Known>,
@@ -81,7 +82,7 @@ impl Desk {
     ) -> Self {
         let (receiver, refusals) = (Arc::clone(receiver), Arc::clone(receiver.refusals()));
         let (access, known) = (Access::new(&config.admin), ArcSwap::from_pointee(Known::of(config)));
-        Self { store, clock, work, figures, receiver, refusals, apple: None, trial: None, access, live, known }
+        Self { store, clock, work, figures, receiver, refusals, apple: None, handlers: None, access, live, known }
     }
 
     /// The same with somebody who can ask App Store Connect, if there is a key.
@@ -90,10 +91,10 @@ impl Desk {
         Self { apple, ..self }
     }
 
-    /// The same with somebody who can have handlers tried out.
+    /// The same with whoever runs the handlers.
     #[must_use]
-    pub fn trying(self, trial: Arc<dyn Trial>) -> Self {
-        Self { trial: Some(trial), ..self }
+    pub fn run_by(self, handlers: Arc<dyn Handlers>) -> Self {
+        Self { handlers: Some(handlers), ..self }
     }
 
     /// Tells whoever listens what has changed, until the end is asked for.
@@ -107,6 +108,12 @@ impl Desk {
     /// Goes by another configuration from now on: its endpoints and handlers. Who may do what stays.
     pub fn follow(&self, config: &Config) {
         self.known.store(Arc::new(Known::of(config)));
+    }
+
+    /// Until when a handler is given nothing, because its other side asked to wait.
+    fn held_until(&self, handler: &str) -> Option<Timestamp> {
+        let wait = SignedDuration::try_from(self.handlers.as_ref()?.held_for(handler)?).ok()?;
+        self.clock.now().checked_add(wait).ok()
     }
 
     /// The tokens.

@@ -42,6 +42,8 @@ pub(super) struct Tally {
     dead_count: u64,
     oldest_open: Option<Moment>,
     pause: Option<Pause>,
+    /// Until when its other side asked to wait.
+    held: Option<Moment>,
     streak: Option<OnlyFails>,
     takes_test: bool,
     #[serde(skip)]
@@ -131,12 +133,16 @@ impl Tally {
                 .paused
                 .as_ref()
                 .map(|paused| Pause { since: Moment::of(desk, paused.since), reason: clean(&paused.reason) }),
+            held: desk.held_until(&stats.handler).map(|until| Moment::of(desk, until)),
             streak: streak.map(|streak| OnlyFails {
                 what: last_attempts(streak),
                 since: Moment::of(desk, streak.since),
                 error: streak.error.as_deref().map(clean_lines),
             }),
-            takes_test: desk.trial.as_ref().is_some_and(|trial| trial.takers().iter().any(|taker| **taker == *stats.handler)),
+            takes_test: desk
+                .handlers
+                .as_ref()
+                .is_some_and(|handlers| handlers.taking_tests().iter().any(|taker| **taker == *stats.handler)),
             rank: (Reverse(stats.dead), Reverse(streak.is_some()), stats.oldest_open.map_or(i64::MAX, Timestamp::as_second)),
         }
     }

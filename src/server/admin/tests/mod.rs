@@ -3,6 +3,7 @@
 mod api;
 mod apple;
 mod audit;
+mod handlers;
 mod login;
 mod page;
 mod versions;
@@ -15,7 +16,7 @@ use http::HeaderMap;
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 
-use self::apple::Told;
+use self::{apple::Told, handlers::Runs};
 use super::*;
 use crate::{
     clock::ManualClock,
@@ -62,21 +63,6 @@ struct Bench {
     clock: Arc<ManualClock>,
     refusals: Arc<Refusals>,
     app: Router,
-}
-
-/// Tries out `ci` and nobody else, and always with success.
-#[derive(Debug)]
-struct Tries;
-
-#[async_trait::async_trait]
-impl Trial for Tries {
-    fn takers(&self) -> Vec<Arc<str>> {
-        vec!["ci".into()]
-    }
-
-    async fn try_out(&self, _: &str) -> Result<(), String> {
-        Ok(())
-    }
 }
 
 /// An answer, read to its end.
@@ -138,7 +124,7 @@ impl Bench {
     fn made(text: &str, apple: Option<Arc<dyn Apple>>) -> Self {
         let (store, clock) = (Arc::new(Memory::new()), Arc::new(ManualClock::new(NOW.parse().unwrap())));
         let live = Live::new(Arc::default(), &Shutdown::new());
-        let desk = desk(store.clone(), clock.clone(), live, &config(text)).asking(apple).trying(Arc::new(Tries));
+        let desk = desk(store.clone(), clock.clone(), live, &config(text)).asking(apple).run_by(Arc::new(Runs));
         let refusals = Arc::clone(&desk.refusals);
         Self { store, clock, refusals, app: router(Arc::new(desk)) }
     }

@@ -120,6 +120,25 @@ async fn a_handler_that_only_fails_is_shown_wherever_handlers_are() {
 }
 
 #[tokio::test]
+async fn a_handler_whose_other_side_asked_to_wait_is_shown_as_held() {
+    let bench = Bench::new();
+    bench.keep(&version("a"), &["asked"]).await;
+    bench.keep(&version("b"), &["chat"]).await;
+    let api = bench.get("/api/v1/handlers").await.json();
+    let held: Vec<_> = api["items"].as_array().unwrap().iter().map(|one| (one["handler"].as_str(), &one["held_until"])).collect();
+    let until = serde_json::to_value(bench.clock.now() + SignedDuration::from_secs(30)).unwrap();
+    assert!(held.contains(&(Some("asked"), &until)) && held.contains(&(Some("chat"), &serde_json::Value::Null)), "{held:?}");
+    let told = words(&bench.get("/handlers").await.text);
+    assert_eq!(
+        told.matches("Held , because its other side asked to wait: it is given the next event in 30 s").count(),
+        1,
+        "{told}"
+    );
+    let told = words(&bench.get("/").await.text);
+    assert_eq!(told.matches("asked no longer configured held").count(), 1, "{told}");
+}
+
+#[tokio::test]
 async fn an_empty_view_says_what_to_do_next() {
     let bench = Bench::with(
         "[[endpoint]]\nname = 'my-app'\npath = '/my-app'\nsecrets = ['a secret for the tests of the page']\n[admin]\ntoken = 'the token of an operator'\n",
