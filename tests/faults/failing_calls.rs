@@ -1,6 +1,6 @@
 //! System calls that fail: an error of the disk ends the process before it can tell a lie, a lack of room is waited out.
 
-use std::{process::ExitStatus, time::Duration};
+use std::{process::ExitStatus, sync::Arc, time::Duration};
 
 use crate::support::{
     eventually, http,
@@ -90,14 +90,7 @@ fn send_again_after_a_failure(setup: Setup, place: usize) -> (usize, usize, usiz
     let sink = Sink::open();
     // Nothing is handled before all is sent: what is cut off while it is handled is handled again, and that is another promise.
     sink.answer(503);
-    let setup =
-        with_store(setup.with(&sink.handler("sink"))).under(injecting("fsync,fdatasync", &format!("error=EIO:when={place}")));
-    let mut server = setup.start();
-    let ledger = Ledger::new();
-    let load = Load::start(server.public(), 16, Duration::from_millis(1), &ledger);
-    let ended = server.ended_within(Duration::from_secs(10));
-    server.kill();
-    load.stop();
+    let (setup, ledger, ended) = press_until_a_sync_fails(setup.with(&sink.handler("sink")), place);
     assert!(ended.is_some(), "sync {place} failed, and the process goes on");
     let (acknowledged, nothing) = (ledger.len(), [""; 0]);
 
@@ -113,6 +106,13 @@ fn send_again_after_a_failure(setup: Setup, place: usize) -> (usize, usize, usiz
 
 /// Has one sync of a server under load fail; says how it ended, how many acknowledged events are gone, and how many there were.
 fn fail_a_sync(setup: Setup, place: usize) -> (Option<ExitStatus>, usize, usize) {
+    let (setup, ledger, ended) = press_until_a_sync_fails(setup, place);
+    assert_sound(setup.store());
+    (ended, ledger.missing_from(&Kept::read(setup.store()).events), ledger.len())
+}
+
+/// Presses on a server of which one sync fails. Returns what is left of it, what the clients were told, and how it ended, if it did.
+fn press_until_a_sync_fails(setup: Setup, place: usize) -> (Setup, Arc<Ledger>, Option<ExitStatus>) {
     let setup = with_store(setup).under(injecting("fsync,fdatasync", &format!("error=EIO:when={place}")));
     let mut server = setup.start();
     let ledger = Ledger::new();
@@ -120,6 +120,5 @@ fn fail_a_sync(setup: Setup, place: usize) -> (Option<ExitStatus>, usize, usize)
     let ended = server.ended_within(Duration::from_secs(10));
     server.kill();
     load.stop();
-    assert_sound(setup.store());
-    (ended, ledger.missing_from(&Kept::read(setup.store()).events), ledger.len())
+    (setup, ledger, ended)
 }
